@@ -1,0 +1,49 @@
+/**
+ * The ambient world, passed in: clock, timers and randomness. Everything that must be repeatable in a
+ * simulation takes an `Environment`; `systemEnvironment` is the only place that touches the real ones.
+ */
+import { randomBytes } from 'node:crypto';
+
+/** A timer that was set; `cancel` may be called at any time, any number of times. */
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Environment {
+  /** Monotonic milliseconds from an arbitrary start, for durations. Never jumps. */
+  now(): number;
+  /** Milliseconds since 1970 by the wall clock, for people and envelopes only. May jump. */
+  wallNow(): number;
+  /** Runs `callback` once, not earlier than `delayMs` from now. Delays beyond 2^31-1 ms are chained. */
+  setTimer(delayMs: number, callback: () => void): Timer;
+  /** Runs `callback` in the next turn of the event loop, after pending I/O has been read. */
+  setImmediate(callback: () => void): void;
+  /** `length` unpredictable bytes. */
+  randomBytes(length: number): Uint8Array;
+  /** A number in [0, 1), for jitter. */
+  random(): number;
+}
+
+/** The longest delay that Node's timers take; beyond it they fire at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+function setTimer(delayMs: number, callback: () => void): Timer {
+  let handle: NodeJS.Timeout;
+  const arm = (leftMs: number): void => {
+    handle =
+      leftMs > MAX_DELAY_MS
+        ? setTimeout(() => arm(leftMs - MAX_DELAY_MS), MAX_DELAY_MS)
+        : setTimeout(callback, Math.max(0, leftMs));
+  };
+  arm(delayMs);
+  return { cancel: () => clearTimeout(handle) };
+}
+
+export const systemEnvironment: Environment = {
+  now: () => performance.now(),
+  wallNow: () => Date.now(),
+  setTimer,
+  setImmediate: (callback) => void setImmediate(callback),
+  randomBytes: (length) => randomBytes(length),
+  random: () => Math.random(),
+};
