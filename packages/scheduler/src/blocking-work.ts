@@ -1,0 +1,66 @@
+/**
+ * Work that blocks (the BEAM's dirty schedulers): a piscina pool, started by its first job, owned by the home
+ * thread and used by every process of the node.
+ */
+import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
+import { BlockingWorkError } from './errors.js';
+
+export interface BlockingWorkOptions {
+  /** Threads for blocking work. @default the number of processors, at least 2 */
+  readonly maxThreads: number;
+  /** Jobs that may wait for a thread; beyond it `block` rejects. @default 1024 */
+  readonly maxQueue: number;
+}
+
+export const DEFAULT_BLOCKING_WORK: BlockingWorkOptions = {
+  maxThreads: Math.max(2, availableParallelism()),
+  maxQueue: 1024,
+};
+
+/** What the pool's worker is given. */
+export interface BlockingJob {
+  readonly module: string;
+  readonly name: string;
+  readonly args: readonly unknown[];
+}
+
+/** An idle thread of the pool ends after this time. */
+const IDLE_TIMEOUT_MS = 10_000;
+
+export class BlockingWork {
+  readonly #options: BlockingWorkOptions;
+  #pool: Piscina | undefined;
+
+  constructor(options: BlockingWorkOptions) {
+    this.#options = options;
+  }
+
+  async run(job: BlockingJob, signal?: AbortSignal): Promise<unknown> {
+    this.#pool ??= new Piscina({
+      filename: new URL('./blocking-worker.js', import.meta.url).href,
+      minThreads: 0,
+      maxThreads: this.#options.maxThreads,
+      maxQueue: this.#options.maxQueue,
+      idleTimeout: IDLE_TIMEOUT_MS,
+      // The default parks an idle worker in Atomics.wait, which stops the timers of what it has imported.
+      atomics: 'disabled',
+    });
+    try {
+      return await this.#pool.run(job, signal === undefined ? {} : { signal });
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      if (error instanceof Error && error.message === 'Task queue is at limit') {
+        throw new BlockingWorkError(
+          `the blocking-work pool has ${this.#options.maxQueue} jobs waiting; try again later`,
+        );
+      }
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#pool?.destroy();
+    this.#pool = undefined;
+  }
+}

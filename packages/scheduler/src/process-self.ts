@@ -1,0 +1,185 @@
+/** `Self` for one process: each call applies the runtime's rules in the name of that process. */
+import type { ProcessBody, ProcessDefinition, TaskDefinition } from './definition.js';
+import type { ExitReason } from './exit-reason.js';
+import type { Mailbox } from './mailbox.js';
+import type { AnyPid, NodeName, Pid, Ref } from './pid.js';
+import { type Process, type ReceiveOptions, UNWIND } from './process.js';
+import type { Runtime } from './runtime.js';
+import type { AttachedProcess, BlockOptions, Destination, LocalSpawnOptions, Self, SpawnOptions } from './self.js';
+import { isDown } from './signal.js';
+import { downMessage } from './signals.js';
+import type { Spawner } from './spawner.js';
+
+/** What only the home thread can do, and others ask it for. */
+export interface SelfServices {
+  register(process: Process, name: string): Promise<void>;
+  block(task: TaskDefinition<never>, args: readonly unknown[], signal: AbortSignal | undefined): Promise<unknown>;
+}
+
+export class ProcessSelf implements Self {
+  readonly #runtime: Runtime;
+  readonly #process: Process;
+  readonly #spawner: Spawner;
+  readonly #services: SelfServices;
+
+  constructor(runtime: Runtime, process: Process, spawner: Spawner, services: SelfServices) {
+    this.#runtime = runtime;
+    this.#process = process;
+    this.#spawner = spawner;
+    this.#services = services;
+  }
+
+  get pid(): Pid {
+    return this.#process.pid;
+  }
+
+  get node(): NodeName {
+    return this.#runtime.options.node;
+  }
+
+  get parent(): Pid | undefined {
+    return this.#process.parent;
+  }
+
+  get signal(): AbortSignal {
+    this.#process.abort ??= this.#process.alive ? new AbortController() : aborted();
+    return this.#process.abort.signal;
+  }
+
+  send(to: Destination<never>, message: unknown): void {
+    if (this.#process.alive) this.#runtime.send(this.#process.pid, to, message);
+    else this.#runtime.countDropped('sender has ended');
+  }
+
+  receive<T>(options?: ReceiveOptions<T>): Promise<T> {
+    return this.#process.receive(options as ReceiveOptions) as Promise<T>;
+  }
+
+  messages<T>(): AsyncIterableIterator<T> {
+    const next = async (): Promise<IteratorResult<T>> => ({ done: false, value: await this.receive<T>() });
+    return {
+      next,
+      return: async () => ({ done: true, value: undefined }),
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  spawn<Args extends readonly unknown[]>(
+    definition: ProcessDefinition<Args>,
+    args: Args,
+    options?: SpawnOptions,
+  ): Promise<Pid> {
+    if (!this.#process.alive) return new Promise(() => {});
+    return this.#spawner.spawn(this.#process, definition as unknown as ProcessDefinition<never>, args, options);
+  }
+
+  spawnLocal<Args extends readonly unknown[]>(
+    body: ProcessBody<Args> | ProcessDefinition<Args>,
+    args: Args,
+    options?: LocalSpawnOptions,
+  ): Pid {
+    return this.#spawner.spawnLocal(this.#process, body as ProcessBody<never>, args, options);
+  }
+
+  link(pid: AnyPid): void {
+    if (this.#process.alive) this.#runtime.signals.link(this.#process, pid as Pid);
+  }
+
+  unlink(pid: AnyPid): void {
+    this.#runtime.signals.unlink(this.#process, pid as Pid);
+  }
+
+  monitor(target: AnyPid | { readonly name: string }): Ref {
+    const ref = this.makeRef();
+    if (!this.#process.alive) return ref;
+    if (typeof target === 'string') {
+      this.#runtime.signals.monitor(this.#process, ref, target as Pid);
+      return ref;
+    }
+    const pid = this.whereis(target.name);
+    if (pid === undefined) this.#process.deliverSignal(downMessage(ref, 'noproc', undefined, target.name));
+    else this.#runtime.signals.monitor(this.#process, ref, pid, target.name);
+    return ref;
+  }
+
+  demonitor(ref: Ref, { flush = false } = {}): boolean {
+    const removed = this.#runtime.signals.demonitor(this.#process, ref);
+    if (flush && !removed) this.#process.mailbox.removeAll((message) => isDown(message) && message.ref === ref);
+    return removed;
+  }
+
+  makeRef(): Ref {
+    return this.#runtime.makeRef();
+  }
+
+  exit(reason: ExitReason): never {
+    this.#runtime.finish(this.#process, reason);
+    throw UNWIND;
+  }
+
+  exitProcess(pid: AnyPid, reason: ExitReason): void {
+    if (!this.#process.alive) return;
+    this.#runtime.signals.send({ type: 'exit', from: this.#process.pid, to: pid as Pid, reason, linked: false });
+  }
+
+  setTrapExit(trapExit: boolean): boolean {
+    const former = this.#process.trapExit;
+    this.#process.trapExit = trapExit;
+    return former;
+  }
+
+  register(name: string): Promise<void> {
+    return this.#services.register(this.#process, name);
+  }
+
+  unregister(): void {
+    const { name } = this.#process;
+    if (name === undefined) return;
+    this.#process.name = undefined;
+    this.#runtime.freeName(name, this.#process.pid);
+  }
+
+  whereis(name: string): Pid | undefined {
+    return this.#runtime.names.get(name);
+  }
+
+  block<Args extends readonly unknown[], Result>(
+    task: TaskDefinition<Args, Result>,
+    args: Args,
+    options?: BlockOptions,
+  ): Promise<Result> {
+    const work = this.#services.block(task as unknown as TaskDefinition<never>, args, options?.signal);
+    return work as Promise<Result>;
+  }
+}
+
+export class AttachedSelf extends ProcessSelf implements AttachedProcess {
+  readonly #end: () => void;
+  readonly #mailbox: Mailbox;
+
+  constructor(runtime: Runtime, process: Process, spawner: Spawner, services: SelfServices) {
+    super(runtime, process, spawner, services);
+    this.#end = () => runtime.finish(process, 'normal');
+    this.#mailbox = process.mailbox;
+  }
+
+  get dropped(): number {
+    return this.#mailbox.dropped;
+  }
+
+  close(): void {
+    this.#end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end();
+  }
+}
+
+function aborted(): AbortController {
+  const controller = new AbortController();
+  controller.abort();
+  return controller;
+}

@@ -1,0 +1,447 @@
+/**
+ * The runtime of one thread: its processes, and the way of every signal from them and to them.
+ *
+ * The home thread and every scheduler thread of a node run the same code. A signal goes
+ *   - to a process of the same thread by a call, its message by reference;
+ *   - to another thread as a parcel in that thread's next batch (`mesh.ts`);
+ *   - to another node as a parcel to the home thread, which hands it to the remote port (`remote.ts`).
+ * Each pair of processes has exactly one such way, and each way is first in, first out.
+ */
+import type { Environment } from './environment.js';
+import { NameError } from './errors.js';
+import type { ExitReason } from './exit-reason.js';
+import type { Logger } from './logger.js';
+import type { MailboxBound } from './mailbox.js';
+import { Mesh } from './mesh.js';
+import {
+  type Control,
+  type ParcelHandler,
+  readBatch,
+  type SpawnControl,
+  writeControl,
+  writeInbound,
+  writeMessage,
+  writeMulticast,
+  writeOutbound,
+  writeSignal,
+} from './parcel.js';
+import {
+  type AnyPid,
+  formatRef,
+  type NodeName,
+  type Pid,
+  type PidParts,
+  parsePid,
+  pidPrefix,
+  type Ref,
+} from './pid.js';
+import { checkPortable, freezeMessage } from './portable.js';
+import { Process, type ProcessHost } from './process.js';
+import type { RemotePort } from './remote.js';
+import { RunQueue } from './run-queue.js';
+import type { Destination } from './self.js';
+import { SharedMessage } from './shared-message.js';
+import type { Signal } from './signal.js';
+import {
+  decodeSignal,
+  encodeMessage,
+  encodeMessageToName,
+  encodeSignal,
+  type NodeLife,
+  readHead,
+} from './signal-codec.js';
+import { type SignalHost, Signals } from './signals.js';
+import type { ThreadInfo } from './thread-control.js';
+import { encodeValue } from './value-codec.js';
+
+/** The home thread of every node. */
+export const HOME = 0;
+
+export interface RuntimeOptions {
+  readonly node: NodeName;
+  readonly creation: number;
+  /** This life of the thread; {@link HOME} for the home thread. */
+  readonly thread: number;
+  readonly environment: Environment;
+  readonly logger: Logger;
+  readonly mailbox: MailboxBound;
+  /** Check and freeze what is sent by reference, so that a mistake fails where it is made. */
+  readonly checkMessages: boolean;
+  /** Told of every change in the number of processes. */
+  readonly onLoad: (processes: number) => void;
+}
+
+export interface RuntimeCounters {
+  spawned: number;
+  exited: number;
+  /** Signals and messages that reached nobody, by reason. */
+  readonly dropped: Record<string, number>;
+}
+
+/** Parsed pids are remembered up to this many; then the memory starts afresh. */
+const MAX_REMEMBERED_PIDS = 10_000;
+
+export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
+  readonly options: RuntimeOptions;
+  readonly environment: Environment;
+  readonly processes = new Map<Pid, Process>();
+  /** This thread's copy of the node's registered names. The home thread's is the authority. */
+  readonly names = new Map<string, Pid>();
+  readonly counters: RuntimeCounters = { spawned: 0, exited: 0, dropped: {} };
+  readonly mesh: Mesh;
+  readonly signals: Signals;
+  /** What stands for the program itself as a sender. */
+  readonly root: Pid;
+  /** Takes what other threads say of spawns. */
+  onSpawnControl: (thread: number, control: SpawnControl) => void = () => {};
+  /** Told of a lost thread, after the links and monitors that led to it. */
+  onThreadDown: (thread: number) => void = () => {};
+  /** On the home thread, where distribution is running. */
+  remote: RemotePort | undefined;
+  readonly #runQueue: RunQueue;
+  readonly #prefix: string;
+  readonly #life: NodeLife;
+  readonly #remembered = new Map<string, PidParts>();
+  #serial = 0;
+  #refs = 0;
+
+  constructor(options: RuntimeOptions) {
+    this.options = options;
+    this.environment = options.environment;
+    this.#life = { node: options.node, creation: options.creation };
+    this.#prefix = pidPrefix(options.node, options.creation, options.thread);
+    this.root = this.#pid(this.#serial++);
+    this.signals = new Signals(this);
+    this.mesh = new Mesh(
+      (thread, batch) => readBatch(batch, thread, this),
+      () => this.#runQueue.requestTurnEnd(),
+    );
+    this.#runQueue = new RunQueue(options.environment, () => this.mesh.flush());
+  }
+
+  // --- processes -----------------------------------------------------------------------------------------
+
+  /** A new process that has not begun; see `Process.begin`. */
+  create(parent: Pid | undefined, label: string, trapExit: boolean, bound?: Partial<MailboxBound>): Process {
+    const pid = this.#pid(this.#serial++);
+    const process = new Process(this, pid, parent, label, trapExit, { ...this.options.mailbox, ...bound });
+    this.processes.set(pid, process);
+    this.counters.spawned++;
+    this.options.onLoad(this.processes.size);
+    return process;
+  }
+
+  find(pid: AnyPid): Process | undefined {
+    return this.processes.get(pid as Pid);
+  }
+
+  ready(process: Process): void {
+    this.#runQueue.add(process);
+  }
+
+  finish(process: Process, reason: ExitReason): void {
+    this.signals.finish(process, reason);
+  }
+
+  remove(process: Process, reason: ExitReason): void {
+    this.processes.delete(process.pid);
+    this.counters.exited++;
+    this.options.onLoad(this.processes.size);
+    if (process.name !== undefined) this.freeName(process.name, process.pid);
+    const { abort } = process;
+    // Listeners are user code: they must not run between two signals.
+    if (abort !== undefined) queueMicrotask(() => abort.abort());
+    if (typeof reason === 'object' && 'error' in reason) {
+      this.options.logger.error({ pid: process.pid, label: process.label, reason }, 'process failed');
+    }
+  }
+
+  inspect(): ThreadInfo {
+    let queued = 0;
+    for (const { mailbox } of this.processes.values()) queued += mailbox.length;
+    return { thread: this.options.thread, processes: this.processes.size, queued, counters: this.counters };
+  }
+
+  /** Ends every process with `shutdown`, youngest first, and posts what that causes. */
+  shutDown(): void {
+    for (const process of [...this.processes.values()].reverse()) this.finish(process, 'shutdown');
+    this.mesh.flush();
+  }
+
+  makeRef(): Ref {
+    return formatRef(this.options.node, this.options.creation, this.options.thread, this.#refs++);
+  }
+
+  countDropped(reason: string, count = 1): void {
+    this.counters.dropped[reason] = (this.counters.dropped[reason] ?? 0) + count;
+  }
+
+  // --- names ---------------------------------------------------------------------------------------------
+
+  /** Makes a name known to be free, on every thread, ahead of any signal sent after this call. */
+  freeName(name: string, pid: Pid): void {
+    this.forgetName(name, pid);
+    this.broadcast({ type: 'nameFreed', name, pid });
+  }
+
+  forgetName(name: string, pid: Pid): void {
+    if (this.names.get(name) === pid) this.names.delete(name);
+  }
+
+  broadcast(control: Control): void {
+    for (const thread of this.mesh.threads) this.sendControl(thread, control);
+  }
+
+  /** @returns false where that thread is gone. */
+  sendControl(thread: number, control: Control): boolean {
+    const outbox = this.mesh.outbox(thread);
+    if (outbox === undefined) return false;
+    writeControl(outbox, control);
+    this.mesh.written(outbox);
+    return true;
+  }
+
+  // --- sending -------------------------------------------------------------------------------------------
+
+  /** @throws NotPortableError, NameError, TypeError as `Self.send`. */
+  send(from: Pid, to: Destination<never>, message: unknown): void {
+    if (typeof to !== 'string') return this.#sendToName(from, to.name, to.node, message);
+    const process = this.find(to);
+    if (process !== undefined) {
+      process.deliver(this.prepare(message), 0);
+      return;
+    }
+    const target = this.#parse(to);
+    const payload = encodeValue(message);
+    const fault = this.#isGone(target);
+    if (fault !== undefined) return this.countDropped(fault);
+    if (target.node !== this.options.node) {
+      this.#toNode(target, encodeMessage(target, this.#parse(from), payload), false);
+      return;
+    }
+    const outbox = this.mesh.outbox(target.thread);
+    if (outbox === undefined) return this.countDropped('no such thread');
+    writeMessage(outbox, target, this.#parse(from), payload);
+    this.mesh.written(outbox);
+  }
+
+  /** A message that is about to be shared by reference: checked and frozen outside production. */
+  prepare<T>(message: T): T {
+    if (!this.options.checkMessages) return message;
+    checkPortable(message);
+    return freezeMessage(message);
+  }
+
+  sendAway(signal: Signal): void {
+    const target = this.#parse(signal.to);
+    if (this.#isGone(target) !== undefined) return this.signals.answerFor(signal, 'noproc');
+    if (target.node !== this.options.node) {
+      if (!this.#toNode(target, encodeSignal(signal), true)) this.signals.answerFor(signal, 'noconnection');
+      return;
+    }
+    const outbox = this.mesh.outbox(target.thread);
+    if (outbox === undefined) return this.signals.answerFor(signal, 'noproc');
+    writeSignal(outbox, encodeSignal(signal));
+    this.mesh.written(outbox);
+  }
+
+  /**
+   * Gives one message to many processes of this node, by thread: serials of the processes there.
+   * @returns how many processes of this thread dropped it; what other threads do, they count themselves.
+   */
+  sendToMany(threads: ReadonlyMap<number, ReadonlyMap<number, AnyPid>>, message: SharedMessage): number {
+    let dropped = 0;
+    for (const [thread, members] of threads) {
+      if (thread === this.options.thread) {
+        for (const pid of members.values()) {
+          const process = this.find(pid);
+          if (process !== undefined && !this.#deliverShared(process, message)) dropped++;
+        }
+        continue;
+      }
+      const outbox = this.mesh.outbox(thread);
+      if (outbox === undefined) {
+        this.countDropped('no such thread', members.size);
+        continue;
+      }
+      writeMulticast(outbox, members.keys(), members.size, message.bytes, message.trusted);
+      this.mesh.written(outbox);
+    }
+    return dropped;
+  }
+
+  // --- parcels from other threads ------------------------------------------------------------------------
+
+  signal(bytes: Uint8Array): void {
+    this.#receive(this.#life, bytes, true);
+  }
+
+  inbound(source: NodeLife, bytes: Uint8Array): void {
+    try {
+      this.#receive(source, bytes, false);
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  outbound(target: NodeLife, mustDeliver: boolean, bytes: Uint8Array): void {
+    if (this.remote?.send(target.node, target.creation, bytes, mustDeliver)) return;
+    if (!mustDeliver) return this.countDropped('no connection');
+    this.signals.answerFor(decodeSignal(bytes, this.#life, target, true), 'noconnection');
+  }
+
+  multicast(serials: readonly number[], bytes: Uint8Array, trusted: boolean): void {
+    const message = SharedMessage.ofBytes(bytes, trusted);
+    for (const serial of serials) {
+      const process = this.processes.get(this.#pid(serial));
+      if (process === undefined) this.countDropped('no such process');
+      else this.#deliverShared(process, message);
+    }
+  }
+
+  control(thread: number, control: Control): void {
+    switch (control.type) {
+      case 'nameFreed':
+        this.forgetName(control.name, control.pid);
+        break;
+      case 'nodeDown':
+        this.partFromNode(control.node, control.creation);
+        break;
+      case 'threadDown':
+        this.partFromThread(control.thread, control.reason);
+        break;
+      case 'spawn':
+      case 'spawned':
+      case 'spawnFailed':
+        this.onSpawnControl(thread, control);
+        break;
+      default:
+        control satisfies never;
+    }
+  }
+
+  // --- losses --------------------------------------------------------------------------------------------
+
+  partFromNode(node: NodeName, creation: number): void {
+    const prefix = `${node}#${creation.toString(36)}.`;
+    this.#partFrom((pid) => pid.startsWith(prefix), 'noconnection');
+  }
+
+  partFromThread(thread: number, reason: ExitReason): void {
+    // What the thread posted before it ended comes first.
+    this.mesh.detach(thread);
+    const prefix = pidPrefix(this.options.node, this.options.creation, thread);
+    for (const [name, pid] of this.names) if (pid.startsWith(prefix)) this.names.delete(name);
+    this.#partFrom((pid) => pid.startsWith(prefix), reason);
+    this.onThreadDown(thread);
+  }
+
+  #partFrom(isGone: (pid: AnyPid) => boolean, reason: ExitReason): void {
+    for (const process of [...this.processes.values()]) this.signals.partFrom(process, isGone, reason);
+  }
+
+  // --- receiving -----------------------------------------------------------------------------------------
+
+  /** A signal from a peer, on the home thread: handled here, or passed on to the thread of its target. */
+  receiveRemote(source: NodeLife, bytes: Uint8Array): void {
+    const head = readHead(bytes);
+    if (head.kind === 'messageToName') {
+      const pid = this.names.get(head.name);
+      if (pid === undefined) return this.countDropped('no such name');
+      const target = this.#parse(pid);
+      return this.receiveRemote(source, encodeMessage(target, { thread: HOME, serial: 0 }, head.payload));
+    }
+    if (head.to.thread === this.options.thread) return this.inbound(source, bytes);
+    const outbox = this.mesh.outbox(head.to.thread);
+    if (outbox !== undefined) {
+      writeInbound(outbox, source, bytes);
+      this.mesh.written(outbox);
+    } else if (head.kind === 'message') this.countDropped('no such thread');
+    else this.signals.answerFor(decodeSignal(bytes, source, this.#life, false), 'noproc');
+  }
+
+  #receive(source: NodeLife, bytes: Uint8Array, trusted: boolean): void {
+    const head = readHead(bytes);
+    switch (head.kind) {
+      case 'message': {
+        const process = this.processes.get(this.#pid(head.to.serial));
+        if (process === undefined) return this.countDropped('no such process');
+        this.#deliverShared(process, SharedMessage.ofBytes(head.payload, trusted));
+        return;
+      }
+      case 'signal':
+        this.signals.send(decodeSignal(bytes, source, this.#life, trusted));
+        return;
+      case 'messageToName':
+        // Home resolves names before it passes a message on.
+        return this.countDropped('no such name');
+      default:
+        head satisfies never;
+    }
+  }
+
+  /** @returns false where the message was dropped. */
+  #deliverShared(process: Process, message: SharedMessage): boolean {
+    let value: unknown;
+    try {
+      value = message.value;
+    } catch (error) {
+      this.#refuse(error);
+      return false;
+    }
+    return process.deliver(value, message.knownBytes);
+  }
+
+  /** One bad signal is refused; it harms neither its connection nor anybody else. */
+  #refuse(error: unknown): void {
+    this.countDropped('malformed');
+    this.options.logger.warn({ error }, 'refused a malformed signal');
+  }
+
+  #sendToName(from: Pid, name: string, node: NodeName | undefined, message: unknown): void {
+    if (node === undefined || node === this.options.node) {
+      const pid = this.names.get(name);
+      if (pid !== undefined) return this.send(from, pid, message);
+      if (node === undefined) throw new NameError(`no process is registered as "${name}" on this node`);
+      return this.countDropped('no such name');
+    }
+    const bytes = encodeMessageToName(name, this.#parse(from), encodeValue(message));
+    this.#toNode({ node, creation: 0 }, bytes, false);
+  }
+
+  /** @returns false where there is certainly no connection. */
+  #toNode(target: NodeLife, bytes: Uint8Array, mustDeliver: boolean): boolean {
+    if (this.options.thread === HOME) {
+      if (this.remote?.send(target.node, target.creation, bytes, mustDeliver)) return true;
+      this.countDropped('no connection');
+      return false;
+    }
+    const outbox = this.mesh.outbox(HOME);
+    if (outbox === undefined) return false;
+    writeOutbound(outbox, target, mustDeliver, bytes);
+    this.mesh.written(outbox);
+    return true;
+  }
+
+  /** Why a process of this node is certainly not there, or undefined where it may be. */
+  #isGone(target: PidParts): string | undefined {
+    if (target.node !== this.options.node) return undefined;
+    if (target.creation !== this.options.creation) return 'pid of an earlier life';
+    return target.thread === this.options.thread ? 'no such process' : undefined;
+  }
+
+  #pid(serial: number): Pid {
+    return (this.#prefix + serial) as Pid;
+  }
+
+  #parse(pid: AnyPid): PidParts {
+    let parts = this.#remembered.get(pid);
+    if (parts !== undefined) return parts;
+    parts = parsePid(pid);
+    if (parts === undefined)
+      throw new TypeError(`"${pid}" is not a pid; send to a registered name as { name: "${pid}" }`);
+    if (this.#remembered.size >= MAX_REMEMBERED_PIDS) this.#remembered.clear();
+    this.#remembered.set(pid, parts);
+    return parts;
+  }
+}

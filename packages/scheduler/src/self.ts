@@ -1,0 +1,135 @@
+/**
+ * What a process sees of the runtime: itself.
+ *
+ * Calls on a process that has ended do nothing: a body that is still unwinding, or a promise that settles
+ * late, cannot act in the name of a dead pid, and its `receive` never settles.
+ */
+import type { ProcessBody, ProcessDefinition, TaskDefinition } from './definition.js';
+import type { ExitReason } from './exit-reason.js';
+import type { MailboxBound } from './mailbox.js';
+import type { AnyPid, NodeName, Pid, Ref } from './pid.js';
+import type { ReceiveOptions } from './process.js';
+import type { Registered } from './signal.js';
+
+/** Where a message can be sent: a pid, or a name registered on this node or on another. */
+export type Destination<M = unknown> = Pid<M> | Registered;
+
+/** All take effect before the first instruction of the process. */
+export interface SpawnOptions {
+  /** Link it to the process that spawns it. @default false */
+  readonly link?: boolean;
+  /** Monitor it from the process that spawns it; a `Ref` from `makeRef` where the caller wants to know it. @default false */
+  readonly monitor?: boolean | Ref;
+  /** Exits of linked processes become messages. @default false */
+  readonly trapExit?: boolean;
+  /** Register it. The spawn fails where the name is taken. @default none */
+  readonly name?: string;
+  /** What to call it in logs and lists. @default the name of its definition */
+  readonly label?: string;
+  /** The bound of its mailbox. @default the node's */
+  readonly mailbox?: Partial<MailboxBound>;
+  /** A thread by its number, or the home thread. @default the scheduler thread with the fewest processes */
+  readonly thread?: number | 'home';
+}
+
+/** A closure stays on the thread that made it, and its spawn cannot wait for a name. */
+export type LocalSpawnOptions = Omit<SpawnOptions, 'thread' | 'name'>;
+
+export interface BlockOptions {
+  /** Give up: work that waits is not started, work that runs is ended with its thread. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Self {
+  readonly pid: Pid;
+  readonly node: NodeName;
+  /** The process that spawned this one; undefined where the program did. */
+  readonly parent: Pid | undefined;
+  /** Aborted when the process has ended, for whatever it left running. */
+  readonly signal: AbortSignal;
+
+  /**
+   * Sends a message. Never blocks; a target that is dead, or whose node is not connected, is no error.
+   * Messages and signals from one process to another arrive in the order sent, at most once.
+   * @throws NotPortableError where `message` is no portable value; nothing was sent.
+   * @throws NameError where `to` is a name that nobody holds on this node.
+   */
+  send<M>(to: Destination<M>, message: M): void;
+
+  /**
+   * The next message, or the next one that matches.
+   * Rejects with `ReceiveTimeoutError` after `timeoutMs`, or with the abort reason of `signal`.
+   */
+  receive<T = unknown>(options?: ReceiveOptions<T>): Promise<T>;
+
+  /** Every message from now on. Ends only with the process. */
+  messages<T = unknown>(): AsyncIterableIterator<T>;
+
+  /**
+   * Starts a process on a scheduler thread and resolves once it exists there.
+   * Rejects with `SpawnError` where its module does not load or does not define it, with `NameError` where its
+   * name is taken; nothing is left of it then.
+   */
+  spawn<Args extends readonly unknown[]>(
+    definition: ProcessDefinition<Args>,
+    args: Args,
+    options?: SpawnOptions,
+  ): Promise<Pid>;
+
+  /** Starts a process on this thread, at once. The body may be a closure. */
+  spawnLocal<Args extends readonly unknown[]>(
+    body: ProcessBody<Args> | ProcessDefinition<Args>,
+    args: Args,
+    options?: LocalSpawnOptions,
+  ): Pid;
+
+  /** Links this process to another; a link that is there already stays one. A dead one answers with `noproc`. */
+  link(pid: AnyPid): void;
+  /** Ends a link for good: no exit comes along it afterwards. */
+  unlink(pid: AnyPid): void;
+
+  /** Asks for one `DownMessage` when the process ends, or at once where it is dead or the name is not held. */
+  monitor(target: AnyPid | { readonly name: string }): Ref;
+  /**
+   * Ends a monitor. @returns whether it was still to fire.
+   * @param options.flush also takes its down message out of the mailbox.
+   */
+  demonitor(ref: Ref, options?: { readonly flush?: boolean }): boolean;
+  makeRef(): Ref;
+
+  /** Ends this process. Code behind the call does not run. */
+  exit(reason: ExitReason): never;
+  /** Sends an exit signal to another process; `kill` cannot be trapped. */
+  exitProcess(pid: AnyPid, reason: ExitReason): void;
+  /** @returns the former value. */
+  setTrapExit(trapExit: boolean): boolean;
+
+  /**
+   * Gives this process a name on its node; it is free again when the process ends. Once the promise resolves
+   * every thread of the node knows the name.
+   * Rejects with `NameError` where it is taken or this process has a name.
+   */
+  register(name: string): Promise<void>;
+  /** Gives the name up; it is free before anything that this process sends afterwards arrives. */
+  unregister(): void;
+  whereis(name: string): Pid | undefined;
+
+  /**
+   * Runs blocking work on a thread of the pool.
+   * Rejects with what the work threw, with `BlockingWorkError` where the pool's queue is full, or with the
+   * abort reason.
+   */
+  block<Args extends readonly unknown[], Result>(
+    task: TaskDefinition<Args, Result>,
+    args: Args,
+    options?: BlockOptions,
+  ): Promise<Result>;
+}
+
+/** A `Self` for code outside any process: a mailbox to receive in, a pid to be answered at. */
+export interface AttachedProcess extends Self, AsyncDisposable {
+  /** Ends the process with `normal`. */
+  close(): void;
+  /** Messages that its mailbox has dropped. */
+  readonly dropped: number;
+}

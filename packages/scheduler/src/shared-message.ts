@@ -1,0 +1,53 @@
+/**
+ * One message for many receivers: encoded at most once, for the threads that need bytes, and decoded at most
+ * once, for the receivers in this thread.
+ */
+import { freezeMessage } from './portable.js';
+import { decodeUntrusted, decodeValue, encodeValue } from './value-codec.js';
+
+export class SharedMessage {
+  #value: unknown;
+  #hasValue: boolean;
+  #bytes: Uint8Array | undefined;
+  /** False for bytes that came from a peer: they are checked before they are decoded. */
+  readonly trusted: boolean;
+
+  private constructor(value: unknown, hasValue: boolean, bytes: Uint8Array | undefined, trusted: boolean) {
+    this.#value = value;
+    this.#hasValue = hasValue;
+    this.#bytes = bytes;
+    this.trusted = trusted;
+  }
+
+  static ofValue(value: unknown): SharedMessage {
+    return new SharedMessage(value, true, undefined, true);
+  }
+
+  /** Both forms, for a caller that has them. */
+  static ofBoth(value: unknown, bytes: Uint8Array): SharedMessage {
+    return new SharedMessage(value, true, bytes, true);
+  }
+
+  static ofBytes(bytes: Uint8Array, trusted: boolean): SharedMessage {
+    return new SharedMessage(undefined, false, bytes, trusted);
+  }
+
+  get bytes(): Uint8Array {
+    this.#bytes ??= encodeValue(this.#value);
+    return this.#bytes;
+  }
+
+  /** Size in bytes where it is known without encoding, else 0. */
+  get knownBytes(): number {
+    return this.#bytes?.length ?? 0;
+  }
+
+  /** @throws ProtocolError where untrusted bytes are not a portable value. */
+  get value(): unknown {
+    if (!this.#hasValue) {
+      this.#value = freezeMessage(this.trusted ? decodeValue(this.bytes) : decodeUntrusted(this.bytes));
+      this.#hasValue = true;
+    }
+    return this.#value;
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * Signals: all that one process can do to another. A message is a signal too; it has a path of its own,
+ * because there are many of them and they carry bytes that only the receiver decodes.
+ *
+ * Between one sender and one receiver, signals arrive in the order sent, whatever the path.
+ */
+import type { ExitReason } from './exit-reason.js';
+import type { NodeName, Pid, Ref } from './pid.js';
+
+/** A process by its registered name. */
+export interface Registered {
+  readonly name: string;
+  /** @default this node */
+  readonly node?: NodeName;
+}
+
+/** In the mailbox of a process that traps exits: a linked process ended, or somebody sent it an exit. */
+export interface ExitMessage {
+  readonly signal: 'exit';
+  readonly from: Pid;
+  readonly reason: ExitReason;
+}
+
+/** In the mailbox of a process that monitors: the monitored process ended, or was not there. */
+export interface DownMessage {
+  readonly signal: 'down';
+  readonly ref: Ref;
+  /** Missing where a name was monitored that nobody held. */
+  readonly pid?: Pid;
+  /** The name, where one was monitored. */
+  readonly name?: string;
+  readonly reason: ExitReason;
+}
+
+export function isExit(message: unknown): message is ExitMessage {
+  return typeof message === 'object' && message !== null && 'signal' in message && message.signal === 'exit';
+}
+
+export function isDown(message: unknown): message is DownMessage {
+  return typeof message === 'object' && message !== null && 'signal' in message && message.signal === 'down';
+}
+
+export type Signal =
+  | { readonly type: 'link'; readonly from: Pid; readonly to: Pid }
+  | { readonly type: 'unlink'; readonly from: Pid; readonly to: Pid }
+  | { readonly type: 'monitor'; readonly from: Pid; readonly to: Pid; readonly ref: Ref }
+  | { readonly type: 'demonitor'; readonly from: Pid; readonly to: Pid; readonly ref: Ref }
+  /** `linked`: travels along a link, and counts only while the receiver still has that link. */
+  | {
+      readonly type: 'exit';
+      readonly from: Pid;
+      readonly to: Pid;
+      readonly reason: ExitReason;
+      readonly linked: boolean;
+    }
+  | { readonly type: 'down'; readonly from: Pid; readonly to: Pid; readonly ref: Ref; readonly reason: ExitReason };

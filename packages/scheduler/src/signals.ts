@@ -1,0 +1,170 @@
+/**
+ * The rules of links, monitors and exits, after Erlang/OTP ("Processes" in its reference manual).
+ *
+ * - A link is a set entry at both ends. An exit that travels along a link counts only while the receiver
+ *   still has the entry, which makes an unlink final and ends each link with exactly one signal.
+ * - A monitor is an entry at the watched process and one at the watcher; a down counts only while the watcher
+ *   has its entry, which makes each monitor end with exactly one message.
+ * - A process ends through `finish`, once, whatever ended it. Its name is free before anybody is told.
+ * - Rules are applied one signal at a time. What a dying process sends is queued behind the signal that killed
+ *   it, so that a chain of links, however long, needs no stack; no user code runs in between.
+ */
+import type { ExitReason } from './exit-reason.js';
+import type { AnyPid, Pid, Ref } from './pid.js';
+import type { Process } from './process.js';
+import type { DownMessage, ExitMessage, Signal } from './signal.js';
+
+/** What the rules need of the thread. */
+export interface SignalHost {
+  find(pid: AnyPid): Process | undefined;
+  /** Takes a signal for a process that is not on this thread, or not alive. */
+  sendAway(signal: Signal): void;
+  /** Takes the process out of the thread's tables and frees its name everywhere. */
+  remove(process: Process, reason: ExitReason): void;
+}
+
+export class Signals {
+  readonly #host: SignalHost;
+  readonly #queue: Signal[] = [];
+  #draining = false;
+
+  constructor(host: SignalHost) {
+    this.#host = host;
+  }
+
+  /** Applies a signal, and all that follows from it, in order. */
+  send(signal: Signal): void {
+    this.#queue.push(signal);
+    this.#drain();
+  }
+
+  /** The one finaliser. Whatever ended the process, this runs once. */
+  finish(process: Process, reason: ExitReason): void {
+    if (!process.alive) return;
+    const { pid, links, monitors, watchers } = process;
+    process.release();
+    this.#host.remove(process, reason);
+    for (const to of links ?? []) this.#queue.push({ type: 'exit', from: pid, to, reason, linked: true });
+    for (const [ref, to] of watchers ?? []) this.#queue.push({ type: 'down', from: pid, to, ref, reason });
+    for (const [ref, monitor] of monitors ?? []) {
+      this.#queue.push({ type: 'demonitor', from: pid, to: monitor.pid, ref });
+    }
+    process.links = undefined;
+    process.monitors = undefined;
+    process.watchers = undefined;
+    this.#drain();
+  }
+
+  link(process: Process, to: Pid): void {
+    if (to === process.pid || process.links?.has(to)) return;
+    addLink(process, to);
+    this.send({ type: 'link', from: process.pid, to });
+  }
+
+  unlink(process: Process, to: Pid): void {
+    if (process.links?.delete(to)) this.send({ type: 'unlink', from: process.pid, to });
+  }
+
+  monitor(process: Process, ref: Ref, to: Pid, name?: string): void {
+    addMonitor(process, ref, to, name);
+    // A process never hears of its own end.
+    if (to !== process.pid) this.send({ type: 'monitor', from: process.pid, to, ref });
+  }
+
+  /** @returns whether there was such a monitor, still to fire. */
+  demonitor(process: Process, ref: Ref): boolean {
+    const monitor = process.monitors?.get(ref);
+    if (monitor === undefined) return false;
+    process.monitors?.delete(ref);
+    this.send({ type: 'demonitor', from: process.pid, to: monitor.pid, ref });
+    return true;
+  }
+
+  /** Answers, in the place of a process that is not there, what expects an answer. */
+  answerFor(signal: Signal, reason: ExitReason): void {
+    const { from: to, to: from } = signal;
+    if (signal.type === 'link') this.send({ type: 'exit', from, to, reason, linked: true });
+    else if (signal.type === 'monitor') this.send({ type: 'down', from, to, ref: signal.ref, reason });
+  }
+
+  /** Ends every link and monitor of `process` that leads to a process for which `isGone` is true. */
+  partFrom(process: Process, isGone: (pid: AnyPid) => boolean, reason: ExitReason): void {
+    const to = process.pid;
+    for (const from of [...(process.links ?? [])]) {
+      if (isGone(from)) this.send({ type: 'exit', from, to, reason, linked: true });
+    }
+    for (const [ref, { pid }] of [...(process.monitors ?? [])]) {
+      if (isGone(pid)) this.send({ type: 'down', from: pid, to, ref, reason });
+    }
+    for (const [ref, watcher] of [...(process.watchers ?? [])]) {
+      if (isGone(watcher)) process.watchers?.delete(ref);
+    }
+  }
+
+  #drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    try {
+      for (let at = 0; at < this.#queue.length; at++) this.#apply(this.#queue[at] as Signal);
+    } finally {
+      this.#queue.length = 0;
+      this.#draining = false;
+    }
+  }
+
+  #apply(signal: Signal): void {
+    const process = this.#host.find(signal.to);
+    if (process === undefined) return this.#host.sendAway(signal);
+    switch (signal.type) {
+      case 'link':
+        addLink(process, signal.from);
+        break;
+      case 'unlink':
+        process.links?.delete(signal.from);
+        break;
+      case 'monitor':
+        process.watchers ??= new Map();
+        process.watchers.set(signal.ref, signal.from);
+        break;
+      case 'demonitor':
+        if (process.watchers?.get(signal.ref) === signal.from) process.watchers.delete(signal.ref);
+        break;
+      case 'exit':
+        this.#applyExit(process, signal.from, signal.reason, signal.linked);
+        break;
+      case 'down': {
+        const monitor = process.monitors?.get(signal.ref);
+        if (monitor?.pid !== signal.from) break;
+        process.monitors?.delete(signal.ref);
+        process.deliverSignal(downMessage(signal.ref, signal.reason, signal.from, monitor.name));
+        break;
+      }
+      default:
+        signal satisfies never;
+    }
+  }
+
+  #applyExit(process: Process, from: Pid, reason: ExitReason, linked: boolean): void {
+    if (linked && !process.links?.delete(from)) return;
+    if (reason === 'kill' && !linked) return this.finish(process, 'killed');
+    if (process.trapExit) {
+      const message: ExitMessage = { signal: 'exit', from, reason };
+      return process.deliverSignal(message);
+    }
+    if (reason !== 'normal' || from === process.pid) this.finish(process, reason);
+  }
+}
+
+export function addLink(process: Process, to: Pid): void {
+  process.links ??= new Set();
+  process.links.add(to);
+}
+
+export function addMonitor(process: Process, ref: Ref, pid: Pid, name?: string): void {
+  process.monitors ??= new Map();
+  process.monitors.set(ref, { pid, ...(name !== undefined && { name }) });
+}
+
+export function downMessage(ref: Ref, reason: ExitReason, pid?: Pid, name?: string): DownMessage {
+  return { signal: 'down', ref, ...(pid !== undefined && { pid }), ...(name !== undefined && { name }), reason };
+}

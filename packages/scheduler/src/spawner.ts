@@ -1,0 +1,246 @@
+/**
+ * Starting processes, on this thread or by asking another.
+ *
+ *   1. the spawner's thread picks a thread and sends it `spawn`;
+ *   2. that thread loads the module, makes the process with its links, monitors, trap-exit and name in place,
+ *      answers `spawned`, and only then lets it run;
+ *   3. the spawner's thread enters its own end of the link. The child's exit travels behind the answer on the
+ *      same way, so it finds the link; a parent that has died meanwhile is answered for with `noproc`.
+ */
+import { loadDefinition, type ProcessBody, type ProcessDefinition } from './definition.js';
+import { NameError, SpawnError, ThreadDownError } from './errors.js';
+import type { SpawnControl, SpawnSettings } from './parcel.js';
+import type { Pid, Ref } from './pid.js';
+import type { Placement } from './placement.js';
+import type { Process } from './process.js';
+import { AttachedSelf, ProcessSelf, type SelfServices } from './process-self.js';
+import { HOME, type Runtime } from './runtime.js';
+import type { AttachedProcess, LocalSpawnOptions, SpawnOptions } from './self.js';
+import { addLink, addMonitor } from './signals.js';
+
+interface PendingSpawn {
+  readonly thread: number;
+  readonly parent: Process | undefined;
+  readonly settings: SpawnSettings;
+  readonly resolve: (pid: Pid) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** How code outside any process takes part. */
+export type AttachOptions = Pick<LocalSpawnOptions, 'trapExit' | 'label' | 'mailbox'>;
+
+export class Spawner {
+  readonly #runtime: Runtime;
+  readonly #placement: Placement;
+  readonly #services: SelfServices;
+  readonly #pending = new Map<number, PendingSpawn>();
+  #requests = 0;
+
+  constructor(runtime: Runtime, placement: Placement, services: SelfServices) {
+    this.#runtime = runtime;
+    this.#placement = placement;
+    this.#services = services;
+  }
+
+  async spawn(
+    parent: Process | undefined,
+    definition: ProcessDefinition<never>,
+    args: readonly unknown[],
+    options: SpawnOptions = {},
+  ): Promise<Pid> {
+    const { thread: wanted, monitor, ...rest } = options;
+    const ref = this.#monitorRef(monitor);
+    const settings: SpawnSettings = {
+      ...rest,
+      label: rest.label ?? definition.name,
+      ...(ref !== undefined && { monitor: ref }),
+      ...(parent !== undefined && { parent: parent.pid }),
+    };
+    const thread = this.#threadFor(wanted);
+    const release = this.#placement.reserve(thread);
+    try {
+      const { module, name } = definition;
+      return thread === this.#runtime.options.thread
+        ? await this.#startHere(module, name, this.#runtime.prepare(args), settings, parent)
+        : await this.#request(thread, parent, module, name, args, settings);
+    } finally {
+      release();
+    }
+  }
+
+  spawnLocal(
+    parent: Process | undefined,
+    code: ProcessBody<never> | ProcessDefinition<never>,
+    args: readonly unknown[],
+    options: LocalSpawnOptions = {},
+  ): Pid {
+    const { monitor, ...rest } = options;
+    const body = typeof code === 'function' ? code : code.body;
+    const label = rest.label ?? (typeof code === 'function' ? code.name || 'anonymous' : code.name);
+    const ref = this.#monitorRef(monitor);
+    const process = this.#create({
+      ...rest,
+      label,
+      ...(ref !== undefined && { monitor: ref }),
+      ...(parent !== undefined && { parent: parent.pid }),
+    });
+    if (parent !== undefined) this.#bond(parent, process.pid, rest.link === true, ref);
+    this.#begin(process, body, this.#runtime.prepare(args));
+    return process.pid;
+  }
+
+  /** A process without a body: whoever made it acts as it. */
+  attach(options: AttachOptions): AttachedProcess {
+    const process = this.#create({ ...options, label: options.label ?? 'attached' });
+    return new AttachedSelf(this.#runtime, process, this, this.#services);
+  }
+
+  control(thread: number, control: SpawnControl): void {
+    switch (control.type) {
+      case 'spawn':
+        void this.#answer(thread, control);
+        break;
+      case 'spawned': {
+        const pending = this.#take(control.request);
+        if (pending === undefined) return;
+        const { parent, settings } = pending;
+        if (parent !== undefined) this.#bond(parent, control.pid, settings.link === true, settings.monitor);
+        pending.resolve(control.pid);
+        break;
+      }
+      case 'spawnFailed':
+        this.#take(control.request)?.reject(revive(control.error));
+        break;
+      default:
+        control satisfies never;
+    }
+  }
+
+  /** Fails what that thread was asked for and can no longer answer. */
+  threadDown(thread: number): void {
+    this.#placement.delete(thread);
+    for (const [request, pending] of this.#pending) {
+      if (pending.thread !== thread) continue;
+      this.#pending.delete(request);
+      pending.reject(new ThreadDownError(`thread ${thread} ended before the process had started`));
+    }
+  }
+
+  #threadFor(wanted: SpawnOptions['thread']): number {
+    if (wanted === 'home') return HOME;
+    if (wanted === undefined) return this.#placement.pick() ?? this.#runtime.options.thread;
+    if (wanted !== HOME && !this.#placement.has(wanted)) throw new SpawnError(`there is no thread ${wanted}`);
+    return wanted;
+  }
+
+  #request(
+    thread: number,
+    parent: Process | undefined,
+    module: string,
+    name: string,
+    args: readonly unknown[],
+    settings: SpawnSettings,
+  ): Promise<Pid> {
+    return new Promise((resolve, reject) => {
+      const request = this.#requests++;
+      this.#pending.set(request, { thread, parent, settings, resolve, reject });
+      try {
+        if (this.#runtime.sendControl(thread, { type: 'spawn', request, module, name, args, settings })) return;
+        reject(new ThreadDownError(`thread ${thread} has ended`));
+      } catch (error) {
+        reject(error);
+      }
+      this.#pending.delete(request);
+    });
+  }
+
+  async #answer(
+    thread: number,
+    { request, module, name, args, settings }: SpawnControl & { type: 'spawn' },
+  ): Promise<void> {
+    try {
+      await this.#startHere(module, name, args, settings, undefined, (pid) =>
+        this.#runtime.sendControl(thread, { type: 'spawned', request, pid }),
+      );
+    } catch (error) {
+      this.#runtime.sendControl(thread, { type: 'spawnFailed', request, error: portableError(error) });
+    }
+  }
+
+  async #startHere(
+    module: string,
+    name: string,
+    args: readonly unknown[],
+    settings: SpawnSettings,
+    parent: Process | undefined,
+    started?: (pid: Pid) => void,
+  ): Promise<Pid> {
+    const definition = await loadDefinition('process', module, name);
+    const process = this.#create(settings);
+    if (parent !== undefined) this.#bond(parent, process.pid, settings.link === true, settings.monitor);
+    if (settings.name !== undefined) await this.#nameOrFail(process, settings.name);
+    started?.(process.pid);
+    this.#begin(process, definition.body, args);
+    return process.pid;
+  }
+
+  async #nameOrFail(process: Process, name: string): Promise<void> {
+    try {
+      await this.#services.register(process, name);
+    } catch (error) {
+      // It never ran: whoever would be linked to it or watch it hears of the failed spawn instead.
+      process.links = undefined;
+      process.watchers = undefined;
+      this.#runtime.finish(process, 'normal');
+      throw error;
+    }
+  }
+
+  #create(settings: SpawnSettings): Process {
+    const { parent, label = 'anonymous', trapExit = false, mailbox, link, monitor } = settings;
+    const process = this.#runtime.create(parent, label, trapExit, mailbox);
+    if (parent !== undefined && link === true) addLink(process, parent);
+    if (parent !== undefined && monitor !== undefined) process.watchers = new Map([[monitor, parent]]);
+    return process;
+  }
+
+  /** The parent's end of the bonds that the spawn options ask for. */
+  #bond(parent: Process, child: Pid, link: boolean, monitor: Ref | undefined): void {
+    const { signals } = this.#runtime;
+    if (parent.alive) {
+      if (link) addLink(parent, child);
+      if (monitor !== undefined) addMonitor(parent, monitor, child);
+    } else if (link) {
+      signals.send({ type: 'exit', from: parent.pid, to: child, reason: 'noproc', linked: true });
+    }
+  }
+
+  #begin(process: Process, body: ProcessBody<never>, args: readonly unknown[]): void {
+    const self = new ProcessSelf(this.#runtime, process, this, this.#services);
+    process.begin(() => body(self, ...(args as never)));
+  }
+
+  #take(request: number): PendingSpawn | undefined {
+    const pending = this.#pending.get(request);
+    this.#pending.delete(request);
+    return pending;
+  }
+
+  #monitorRef(monitor: boolean | Ref | undefined): Ref | undefined {
+    return monitor === true ? this.#runtime.makeRef() : monitor || undefined;
+  }
+}
+
+/** Errors lose their class on the way between threads; the ones that a caller acts on get it back. */
+function revive(error: Error): Error {
+  const code = 'code' in error ? error.code : undefined;
+  if (code === 'ERR_LIMINAL_NAME') return new NameError(error.message);
+  if (code === 'ERR_LIMINAL_SPAWN') return new SpawnError(error.message, { cause: error.cause });
+  return error;
+}
+
+function portableError(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  const cause = error.cause instanceof Error ? new Error(error.cause.message) : undefined;
+  return Object.assign(new Error(error.message, { cause }), { code: 'code' in error ? String(error.code) : undefined });
+}

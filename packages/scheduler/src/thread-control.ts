@@ -1,0 +1,58 @@
+/**
+ * What the home thread and a scheduler thread ask of each other, as comlink proxies: rare, typed calls that
+ * want an answer. Signals between processes never take this way.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { BlockingJob } from './blocking-work.js';
+import type { Logger } from './logger.js';
+import type { MailboxBound } from './mailbox.js';
+import type { NodeName, Pid } from './pid.js';
+import type { RuntimeCounters } from './runtime.js';
+
+/** How one thread stands. */
+export interface ThreadInfo {
+  readonly thread: number;
+  readonly processes: number;
+  /** Messages in all mailboxes. */
+  readonly queued: number;
+  readonly counters: RuntimeCounters;
+}
+
+/** Exposed by a scheduler thread. */
+export interface ThreadControl {
+  /** Resolves once the thread can be reached by every other. */
+  ready(): void;
+  attach(thread: number, slot: number, port: MessagePort): void;
+  setName(name: string, pid: Pid): void;
+  inspect(): ThreadInfo;
+  /** Ends every process with `shutdown` and posts what that causes. */
+  shutDown(): void;
+}
+
+export type BlockingOutcome =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly refused: boolean; readonly error: unknown };
+
+/** Exposed by the home thread. */
+export interface HomeControl {
+  register(name: string, pid: Pid): Promise<string | undefined>;
+  block(job: number, work: BlockingJob): Promise<BlockingOutcome>;
+  cancelBlock(job: number): void;
+  log(level: keyof Logger, fields: object, message: string): void;
+}
+
+/** What a scheduler thread is started with. */
+export interface ThreadSettings {
+  readonly node: NodeName;
+  readonly creation: number;
+  readonly thread: number;
+  readonly slot: number;
+  readonly loads: Int32Array;
+  readonly mailbox: MailboxBound;
+  readonly checkMessages: boolean;
+  readonly names: ReadonlyMap<string, Pid>;
+  /** To every other thread, home first. */
+  readonly ports: readonly { readonly thread: number; readonly slot: number; readonly port: MessagePort }[];
+  readonly control: MessagePort;
+  readonly home: MessagePort;
+}
