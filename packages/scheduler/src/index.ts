@@ -22,6 +22,7 @@ export type * from './remote.js';
 export type { RuntimeCounters } from './runtime.js';
 export { randomCreation, Scheduler, type SchedulerOptions } from './scheduler.js';
 export type { AttachedProcess, BlockOptions, Destination, LocalSpawnOptions, Self, SpawnOptions } from './self.js';
+export type { Service } from './services.js';
 export { SharedMessage } from './shared-message.js';
 export { type DownMessage, type ExitMessage, isDown, isExit, type Registered } from './signal.js';
 export type { NodeLife } from './signal-codec.js';

@@ -41,12 +41,24 @@ export type Control =
     }
   | { readonly type: 'spawned'; readonly request: number; readonly pid: Pid }
   | { readonly type: 'spawnFailed'; readonly request: number; readonly error: Error }
+  | {
+      readonly type: 'request';
+      readonly request: number;
+      readonly from: Pid;
+      readonly service: string;
+      readonly body: unknown;
+    }
+  | { readonly type: 'answered'; readonly request: number; readonly value: unknown }
+  | { readonly type: 'refused'; readonly request: number; readonly error: Error }
   | { readonly type: 'nameFreed'; readonly name: string; readonly pid: Pid }
   | { readonly type: 'nodeDown'; readonly node: NodeName; readonly creation: number }
   | { readonly type: 'threadDown'; readonly thread: number; readonly reason: ExitReason };
 
 /** What threads say to each other about starting processes. */
 export type SpawnControl = Extract<Control, { type: 'spawn' | 'spawned' | 'spawnFailed' }>;
+
+/** What a thread asks home for, and is answered. */
+export type ServiceControl = Extract<Control, { type: 'request' | 'answered' | 'refused' }>;
 
 export interface ParcelHandler {
   signal(bytes: Uint8Array): void;

@@ -82,7 +82,7 @@ export function freezeMessage<T>(value: T): T {
 
 function freeze(value: object, depth: number): void {
   objects += 1;
-  if (ArrayBuffer.isView(value) || depth > MAX_DEPTH) return;
+  if (ArrayBuffer.isView(value) || depth > MAX_DEPTH || objects > MAX_OBJECTS) return;
   if (Array.isArray(value)) {
     for (const item of value) if (typeof item === 'object' && item !== null) freeze(item, depth + 1);
   } else if (value instanceof Map) {

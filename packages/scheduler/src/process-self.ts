@@ -145,6 +145,11 @@ export class ProcessSelf implements Self {
     return this.#runtime.names.get(name);
   }
 
+  request(service: string, body: unknown): Promise<unknown> {
+    if (!this.#process.alive) return new Promise(() => {});
+    return this.#runtime.services.request(this.#process.pid, service, body);
+  }
+
   block<Args extends readonly unknown[], Result>(
     task: TaskDefinition<Args, Result>,
     args: Args,

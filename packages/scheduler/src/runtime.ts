@@ -40,6 +40,7 @@ import { Process, type ProcessHost } from './process.js';
 import type { RemotePort } from './remote.js';
 import { RunQueue } from './run-queue.js';
 import type { Destination } from './self.js';
+import { Services } from './services.js';
 import { SharedMessage } from './shared-message.js';
 import type { Signal } from './signal.js';
 import {
@@ -92,6 +93,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   readonly signals: Signals;
   /** What stands for the program itself as a sender. */
   readonly root: Pid;
+  readonly services = new Services(this);
   /** Takes what other threads say of spawns. */
   onSpawnControl: (thread: number, control: SpawnControl) => void = () => {};
   /** Told of a lost thread, after the links and monitors that led to it. */
@@ -314,6 +316,11 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
       case 'spawned':
       case 'spawnFailed':
         this.onSpawnControl(thread, control);
+        break;
+      case 'request':
+      case 'answered':
+      case 'refused':
+        this.services.control(thread, control);
         break;
       default:
         control satisfies never;

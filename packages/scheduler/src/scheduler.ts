@@ -25,6 +25,7 @@ import { MAX_THREADS, Placement } from './placement.js';
 import type { RemotePort, SignalEndpoint } from './remote.js';
 import { HOME, Runtime } from './runtime.js';
 import type { AttachedProcess, Destination, LocalSpawnOptions, SpawnOptions } from './self.js';
+import type { Service } from './services.js';
 import type { SharedMessage } from './shared-message.js';
 import { type AttachOptions, Spawner } from './spawner.js';
 import type { HomeControl, ThreadControl, ThreadInfo } from './thread-control.js';
@@ -200,6 +201,11 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
    */
   sendToAll(audience: Audience, message: SharedMessage): number {
     return this.#runtime.sendToMany(audience.threads, message);
+  }
+
+  /** Answers what processes of this node `request` by that name. */
+  provide(service: string, answer: Service): void {
+    this.#runtime.services.provide(service, answer);
   }
 
   setRemote(port: RemotePort): void {

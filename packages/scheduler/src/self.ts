@@ -115,6 +115,12 @@ export interface Self {
   whereis(name: string): Pid | undefined;
 
   /**
+   * Asks a part of this node that lives on the home thread, by the name under which it is provided. For
+   * libraries that extend processes; `channels` does.
+   */
+  request(service: string, body: unknown): Promise<unknown>;
+
+  /**
    * Runs blocking work on a thread of the pool.
    * Rejects with what the work threw, with `BlockingWorkError` where the pool's queue is full, or with the
    * abort reason.

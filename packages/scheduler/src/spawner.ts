@@ -8,10 +8,11 @@
  *      same way, so it finds the link; a parent that has died meanwhile is answered for with `noproc`.
  */
 import { loadDefinition, type ProcessBody, type ProcessDefinition } from './definition.js';
-import { NameError, SpawnError, ThreadDownError } from './errors.js';
+import { SpawnError, ThreadDownError } from './errors.js';
 import type { SpawnControl, SpawnSettings } from './parcel.js';
 import type { Pid, Ref } from './pid.js';
 import type { Placement } from './placement.js';
+import { portableError, reviveError } from './portable-error.js';
 import type { Process } from './process.js';
 import { AttachedSelf, ProcessSelf, type SelfServices } from './process-self.js';
 import { HOME, type Runtime } from './runtime.js';
@@ -109,7 +110,7 @@ export class Spawner {
         break;
       }
       case 'spawnFailed':
-        this.#take(control.request)?.reject(revive(control.error));
+        this.#take(control.request)?.reject(reviveError(control.error));
         break;
       default:
         control satisfies never;
@@ -229,18 +230,4 @@ export class Spawner {
   #monitorRef(monitor: boolean | Ref | undefined): Ref | undefined {
     return monitor === true ? this.#runtime.makeRef() : monitor || undefined;
   }
-}
-
-/** Errors lose their class on the way between threads; the ones that a caller acts on get it back. */
-function revive(error: Error): Error {
-  const code = 'code' in error ? error.code : undefined;
-  if (code === 'ERR_LIMINAL_NAME') return new NameError(error.message);
-  if (code === 'ERR_LIMINAL_SPAWN') return new SpawnError(error.message, { cause: error.cause });
-  return error;
-}
-
-function portableError(error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(String(error));
-  const cause = error.cause instanceof Error ? new Error(error.cause.message) : undefined;
-  return Object.assign(new Error(error.message, { cause }), { code: 'code' in error ? String(error.code) : undefined });
 }

@@ -1,0 +1,42 @@
+/**
+ * The port through which channels tell what happens to them. `cluster-sync` fills it; without it, channels are
+ * those of one node, and carry no network code.
+ */
+import type { NodeName, Pid } from '@liminal-node/scheduler';
+import type { EnvelopeHead } from './envelope.js';
+
+/** A publish on this node, after its local subscribers have been given it. */
+export interface Publication {
+  readonly channel: string;
+  readonly head: EnvelopeHead;
+  /** The bytes for other nodes; made at the first call, once for all of them. */
+  encode(): Uint8Array;
+}
+
+/** What became of a publication beyond this node. */
+export interface RemoteReceipt {
+  /** Nodes that it was queued for. */
+  readonly nodes: number;
+  /** Nodes that have subscribers and will not get it. */
+  readonly dropped: number;
+  /** Resolves when it has been handed to the kernel for all those nodes. */
+  flushed(): Promise<void>;
+}
+
+/** A process on another node that subscribes to a channel. */
+export interface RemoteTarget {
+  readonly node: NodeName;
+  readonly pid: Pid;
+}
+
+export interface ClusterObserver {
+  /** A local process subscribed, which it had not before. */
+  onSubscribe(channel: string, pid: Pid): void;
+  /** A local process gave up its last subscription to the channel, or ended. */
+  onUnsubscribe(channel: string, pid: Pid): void;
+  onPublish(publication: Publication): RemoteReceipt;
+  onPeerJoin(node: NodeName): void;
+  onPeerLeave(node: NodeName, reason: string): void;
+  /** Who on other nodes a publish to the channel reaches. */
+  remoteTargets(channel: string): readonly RemoteTarget[];
+}

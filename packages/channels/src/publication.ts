@@ -1,0 +1,93 @@
+/**
+ * An envelope as bytes, between nodes:
+ *
+ *   text channel | u32 thread, u48 serial of the publisher | text id | f64 timestamp | u16 number of parents,
+ *   a text each | text trace, empty for none | text content type | the payload
+ *
+ * The publisher's node and creation are those of the session that carries it, so that a peer cannot publish
+ * in another's name. Nobody but a subscriber's own thread decodes the payload: for the way there, head and
+ * payload bytes are joined into the bytes of one message.
+ */
+import {
+  ByteReader,
+  ByteWriter,
+  encodeValue,
+  formatPid,
+  type NodeLife,
+  ProtocolError,
+  parsePid,
+} from '@liminal-node/scheduler';
+import { type EnvelopeHead, MAX_CHANNEL_BYTES } from './envelope.js';
+
+const MAX_ID_BYTES = 512;
+const MAX_TRACE_BYTES = 1024;
+const MAX_CONTENT_TYPE_BYTES = 255;
+/** Ids of parents that an envelope may carry. */
+export const MAX_PARENTS = 64;
+
+export function encodePublication(head: EnvelopeHead, payload: Uint8Array): Uint8Array {
+  const publisher = parsePid(head.publisher);
+  if (publisher === undefined) throw new TypeError(`"${head.publisher}" is not a pid`);
+  const writer = new ByteWriter(256 + payload.length)
+    .text(head.channel)
+    .u32(publisher.thread)
+    .u48(publisher.serial)
+    .text(head.id)
+    .f64(head.timestamp)
+    .u16(head.parents.length);
+  for (const parent of head.parents) writer.text(parent);
+  return writer
+    .text(head.trace ?? '')
+    .text(head.contentType)
+    .raw(payload)
+    .take();
+}
+
+/**
+ * The payload is a view of `bytes` and has not been checked.
+ * @throws ProtocolError
+ */
+export function decodePublication(bytes: Uint8Array, source: NodeLife): { head: EnvelopeHead; payload: Uint8Array } {
+  const reader = new ByteReader(bytes);
+  const channel = reader.text(MAX_CHANNEL_BYTES);
+  const publisher = formatPid({ ...source, thread: reader.u32(), serial: reader.u48() });
+  const id = reader.text(MAX_ID_BYTES);
+  const timestamp = reader.f64();
+  const parentCount = reader.u16();
+  if (parentCount > MAX_PARENTS) throw new ProtocolError('too many parents', `${parentCount}; at most ${MAX_PARENTS}`);
+  const parents = Array.from({ length: parentCount }, () => reader.text(MAX_ID_BYTES));
+  const trace = reader.text(MAX_TRACE_BYTES);
+  const contentType = reader.text(MAX_CONTENT_TYPE_BYTES);
+  if (channel === '' || id === '' || !Number.isFinite(timestamp)) throw new ProtocolError('bad envelope');
+  const head = { id, channel, publisher, timestamp, parents, ...(trace !== '' && { trace }), contentType };
+  return { head, payload: reader.rest() };
+}
+
+/** A refusal of the publisher's own node, for what would not arrive. @throws RangeError */
+export function checkHead({ parents, trace = '', contentType }: Omit<EnvelopeHead, 'id' | 'publisher'>): void {
+  if (parents.length > MAX_PARENTS) throw new RangeError(`${parents.length} parents; at most ${MAX_PARENTS}`);
+  if (parents.some((id) => Buffer.byteLength(id) > MAX_ID_BYTES))
+    throw new RangeError('the id of a parent is too long');
+  if (Buffer.byteLength(trace) > MAX_TRACE_BYTES) throw new RangeError(`trace is longer than ${MAX_TRACE_BYTES} bytes`);
+  if (Buffer.byteLength(contentType) > MAX_CONTENT_TYPE_BYTES) {
+    throw new RangeError(`contentType is longer than ${MAX_CONTENT_TYPE_BYTES} bytes`);
+  }
+}
+
+const PAYLOAD_KEY = encodeValue('payload');
+
+/** CBOR: the first byte of a map with `n` < 24 entries is this plus `n`. */
+const MAP = 0xa0;
+
+/** The bytes of the whole envelope as one value, made without decoding its payload. */
+export function envelopeBytes(head: EnvelopeHead, payload: Uint8Array): Uint8Array {
+  const encoded = encodeValue(head);
+  const entries = Object.keys(head).length;
+  if (encoded[0] !== MAP + entries) throw new TypeError('the codec no longer starts a small map with one byte');
+  return new ByteWriter(encoded.length + PAYLOAD_KEY.length + payload.length)
+    .u8(MAP + entries + 1)
+    .raw(encoded.subarray(1))
+    .raw(PAYLOAD_KEY)
+    .raw(payload)
+    .take();
+}

@@ -1,0 +1,67 @@
+/** A subscription of the program: an async iterable of envelopes, with a bounded mailbox of its own. */
+import type { AttachedProcess, MailboxBound, Pid } from '@liminal-node/scheduler';
+import type { Envelope } from './envelope.js';
+
+/** The bound of a subscription. With `overflow: 'exit'` it ends instead of losing anything. */
+export type SubscribeOptions = Partial<MailboxBound>;
+
+export class Subscription<T = unknown> implements AsyncIterable<Envelope<T>>, AsyncDisposable {
+  readonly channel: string;
+  readonly #process: AttachedProcess;
+  readonly #end: () => void;
+  #ended = false;
+  #stopReading: (() => void) | undefined;
+
+  constructor(channel: string, process: AttachedProcess, end: () => void) {
+    this.channel = channel;
+    this.#process = process;
+    this.#end = end;
+    process.signal.addEventListener('abort', () => this.#onEnd());
+  }
+
+  /** The member of the channel's group that stands for this subscription. */
+  get pid(): Pid {
+    return this.#process.pid;
+  }
+
+  /** Envelopes that its bound has cost it. */
+  get dropped(): number {
+    return this.#process.dropped;
+  }
+
+  /**
+   * Every envelope from the subscribe on; one reader at a time. Ends with the subscription; leaving the loop
+   * leaves the subscription open.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Envelope<T>, void, undefined> {
+    for (;;) {
+      const envelope = await this.#next();
+      if (envelope === undefined) return;
+      yield envelope;
+    }
+  }
+
+  /** Ends it at once; a reader's loop ends, and what it had not read is gone. Idempotent. */
+  close(): void {
+    this.#end();
+    this.#onEnd();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  #next(): Promise<Envelope<T> | undefined> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended) return resolve(undefined);
+      // The receive of a process that has ended never settles.
+      this.#stopReading = () => resolve(undefined);
+      this.#process.receive<Envelope<T>>().then(resolve, reject);
+    });
+  }
+
+  #onEnd(): void {
+    this.#ended = true;
+    this.#stopReading?.();
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Decides, for handshakes of both roles, whether they become sessions: asks `install.ts`, tells the other end,
+ * and installs, all in one synchronous step. What fails is counted and noted in the address book.
+ */
+import type { NodeName } from '@liminal-node/scheduler';
+import type { Acceptor } from './acceptor.js';
+import type { Dialler } from './dialler.js';
+import type { FailureReport } from './failure-report.js';
+import type { Failure, Peer } from './handshake.js';
+import { TOKEN_BYTES } from './handshake-message.js';
+import type { HandshakeObserver, HandshakeRun } from './handshake-run.js';
+import { decideInstall, type InstallDecision } from './install.js';
+import type { SessionTable } from './session-table.js';
+
+const NO_TOKEN = new Uint8Array(TOKEN_BYTES);
+const NOTHING = new Uint8Array(0);
+
+export interface AdmissionOptions {
+  readonly self: NodeName;
+  readonly maxPeers: number;
+  readonly now: () => number;
+  readonly sessions: SessionTable;
+  readonly dialler: Dialler;
+  readonly acceptor: Acceptor;
+  readonly failures: FailureReport;
+}
+
+export class Admission implements HandshakeObserver {
+  readonly #options: AdmissionOptions;
+  #closed = false;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** Admits nobody any more. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  met(run: HandshakeRun, peer: Peer): void {
+    const { sessions, dialler } = this.#options;
+    const live = sessions.get(peer.name);
+    // One proof a peer at a time, whatever the number of addresses that it is known by: see `install.ts`.
+    if (live?.creation === peer.creation || dialler.hasProvedTo(peer.name, run)) {
+      run.quit();
+      dialler.reached(run, peer.name);
+    } else {
+      run.permit(sessions.lastToken(peer.name) ?? NO_TOKEN);
+    }
+  }
+
+  proved(run: HandshakeRun, peer: Peer, token: Uint8Array, peerLost: Uint8Array): void {
+    const { self, acceptor } = this.#options;
+    if (this.#closed) {
+      run.refuse('leaving', `${self} is leaving`);
+    } else if (this.#isFullFor(peer)) {
+      run.refuse('too many peers', this.#fullText());
+    } else if (this.#decide(peer, false, peerLost) === 'duplicate') {
+      run.refuse('duplicate', `${self} and ${peer.name} are connected, or about to be`);
+    } else {
+      run.welcome();
+      acceptor.done(run);
+      this.#install(run, peer, token, false);
+    }
+  }
+
+  welcomed(run: HandshakeRun, peer: Peer, token: Uint8Array): void {
+    const { dialler } = this.#options;
+    if (this.#isFullFor(peer)) {
+      run.abort('too many peers', this.#fullText());
+      return;
+    }
+    const isDuplicate = this.#decide(peer, true, NOTHING) === 'duplicate';
+    dialler.reached(run, peer.name);
+    if (isDuplicate) run.quit();
+    else this.#install(run, peer, token, true);
+  }
+
+  metSelf(challenge: Uint8Array): void {
+    for (const run of this.#options.dialler.runs()) {
+      if (Buffer.compare(run.challenge, challenge) === 0) run.reachedSelf = true;
+    }
+  }
+
+  failed(run: HandshakeRun, failure: Failure): void {
+    const { sessions, dialler, failures, now } = this.#options;
+    const { code, peer } = failure;
+    // To lose a crossing is success where there is a connection.
+    if (code === 'duplicate' && peer !== undefined && sessions.get(peer.name) !== undefined) {
+      dialler.reached(run, peer.name);
+    } else {
+      dialler.failed(run, failure);
+    }
+    failures.note(run, failure, now());
+  }
+
+  ended(run: HandshakeRun): void {
+    this.#options.acceptor.done(run);
+  }
+
+  #isFullFor({ name }: Peer): boolean {
+    const { sessions, maxPeers } = this.#options;
+    return sessions.size >= maxPeers && sessions.get(name) === undefined;
+  }
+
+  #fullText(): string {
+    return `${this.#options.self} takes at most ${this.#options.maxPeers} peers`;
+  }
+
+  #decide(peer: Peer, dialledByUs: boolean, peerLost: Uint8Array): InstallDecision {
+    const { self, sessions, dialler } = this.#options;
+    return decideInstall({
+      dialledByUs,
+      self,
+      peer: peer.name,
+      peerCreation: peer.creation,
+      peerLost,
+      ownProofPending: dialler.hasProvedTo(peer.name),
+      live: sessions.get(peer.name),
+    });
+  }
+
+  #install(run: HandshakeRun, peer: Peer, token: Uint8Array, dialledByUs: boolean): void {
+    if (run.connection === undefined) return;
+    run.taken();
+    this.#options.sessions.install(run.connection, peer, token, dialledByUs);
+  }
+}

@@ -1,0 +1,18 @@
+/**
+ * How long to wait before the next dial: doubles from `minMs` to `maxMs` with each attempt, and is spread over
+ * the upper half of that, so that nodes which lost one another together do not dial in step.
+ */
+export interface BackOff {
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+/**
+ * @param attempts failures so far, from 0.
+ * @param random from [0, 1).
+ * @returns milliseconds, from half of what the attempt allows to all of it.
+ */
+export function backOffMs({ minMs, maxMs }: BackOff, attempts: number, random: number): number {
+  const ceiling = Math.min(maxMs, minMs * 2 ** Math.min(attempts, 31));
+  return ceiling / 2 + (ceiling / 2) * random;
+}

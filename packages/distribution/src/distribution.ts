@@ -1,0 +1,89 @@
+/**
+ * The connections of one node: what the other layers see. See `local-node.ts` for how it works.
+ */
+import type { NodeName } from '@liminal-node/scheduler';
+import type { DistributionCounters } from './counters.js';
+import type { KnownPeer } from './known-peers.js';
+import { LocalNode } from './local-node.js';
+import type { MembershipEvent, MembershipStage } from './membership.js';
+import { type DistributionOptions, resolveDistributionOptions } from './options.js';
+import type { Lane, SendOutcome, Session } from './session.js';
+
+export interface Distribution extends AsyncDisposable {
+  readonly name: NodeName;
+  readonly creation: number;
+  /** Where others may dial this node, `host:port` with the real port; null where it does not listen. */
+  readonly address: string | null;
+  /** What happened so far; the numbers only rise. */
+  readonly counters: Readonly<DistributionCounters>;
+
+  /** The live sessions, one a peer at most. */
+  sessions(): readonly Session[];
+  /** The live session with that node. */
+  session(node: NodeName): Session | undefined;
+
+  /**
+   * Queues one frame. Never blocks, never throws for a dead session. Frames of one lane arrive in the order
+   * sent, `signal` and `data` count as one lane. `body` is kept until it is written: do not change it.
+   */
+  send(session: Session, type: number, body: Uint8Array, lane: Lane): SendOutcome;
+
+  /**
+   * The one handler of a frame type from 32 to 255, called in the order of arrival and only while the session
+   * is up. The body is a view of the bytes as they were read: copy what is small and kept for long. A
+   * ProtocolError that it throws closes that session with the reason; so does any other error, which is logged.
+   * Register in the turn in which `startDistribution` resolves, because a frame without a handler is a violation.
+   * @throws RangeError for a type that is taken or is not from 32 to 255.
+   */
+  onFrame(type: number, handler: (session: Session, body: Uint8Array) => void): void;
+
+  /**
+   * Calls `listener` for every later event, in stages: for each event first all of 'groups' (pg's sync and
+   * purge), then all of 'signals' (links and monitors), then 'everyone'. One event is done in all stages before
+   * the next begins. A listener that throws is logged and counted and keeps nobody else from being told.
+   * @returns removes the listener.
+   */
+  onMembership(stage: MembershipStage, listener: (event: MembershipEvent) => void): () => void;
+
+  /**
+   * From this call on: an `up` for each live session, then every later event in order, none missed and none
+   * twice. Ends when `signal` aborts or the node stops. Any number of readers.
+   * @throws MembershipOverflowError while iterating, when 65,536 events were left unread.
+   */
+  membership(signal?: AbortSignal): AsyncIterableIterator<MembershipEvent>;
+
+  /** The addresses known, seeds first, and how they stand: for readiness, and for people. */
+  peers(): readonly KnownPeer[];
+
+  /**
+   * Dials `address` for ever, like a seed.
+   * @throws TypeError where it is no address.
+   */
+  connect(address: string): void;
+
+  /** Resolves when all that was queued before has been handed to the kernel, or its session is down. */
+  flush(sessions?: readonly Session[]): Promise<void>;
+
+  /**
+   * Takes and dials no more connections, tells every peer that this node leaves, waits until each has
+   * acknowledged, then flushes; `leaveTimeoutMs` bounds it all. Sessions stay up until `stop`. Idempotent.
+   */
+  leave(): Promise<void>;
+
+  /**
+   * Ends every session, with a `down` of reason `stopped` each, and closes every connection within
+   * `closeTimeoutMs`. Afterwards no timer and no socket is left. Idempotent; also `Symbol.asyncDispose`.
+   */
+  stop(): Promise<void>;
+}
+
+/**
+ * Listens, where asked to, and from the next turn on dials the seeds, for ever. A seed that cannot be reached
+ * is no error.
+ * @throws OptionError for an option refused, ListenError where it cannot listen; nothing is left running then.
+ */
+export async function startDistribution(options: DistributionOptions): Promise<Distribution> {
+  const node = new LocalNode(resolveDistributionOptions(options));
+  await node.listen();
+  return node;
+}

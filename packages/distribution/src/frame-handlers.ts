@@ -1,0 +1,36 @@
+/** Who takes which type of frame of a session; what is done with the types that nobody takes. */
+import { ProtocolError } from '@liminal-node/scheduler';
+import type { DistributionCounters } from './counters.js';
+import { FIRST_HANDLED_TYPE, isOptional } from './frame-type.js';
+import type { LiveSession } from './live-session.js';
+import type { Session } from './session.js';
+
+export type FrameHandler<S extends Session = Session> = (session: S, body: Uint8Array) => void;
+
+export class FrameHandlers {
+  readonly #handlers: (FrameHandler<LiveSession> | undefined)[] = new Array(256).fill(undefined);
+  readonly #counters: DistributionCounters;
+
+  /** @param own handlers of the session's own frames. */
+  constructor(counters: DistributionCounters, own: ReadonlyMap<number, FrameHandler<LiveSession>>) {
+    this.#counters = counters;
+    for (const [type, handler] of own) this.#handlers[type] = handler;
+  }
+
+  /** @throws RangeError for a type that is taken, or not for other layers. */
+  set(type: number, handler: FrameHandler): void {
+    if (!Number.isInteger(type) || type < FIRST_HANDLED_TYPE || type > 255) {
+      throw new RangeError(`frame type ${type}: must be from ${FIRST_HANDLED_TYPE} to 255`);
+    }
+    if (this.#handlers[type] !== undefined) throw new RangeError(`frame type ${type} has a handler already`);
+    this.#handlers[type] = handler;
+  }
+
+  /** @throws ProtocolError `unknown frame`, and whatever the handler throws. */
+  handle(session: LiveSession, type: number, body: Uint8Array): void {
+    const handler = this.#handlers[type];
+    if (handler !== undefined) handler(session, body);
+    else if (isOptional(type)) this.#counters.unknownOptionalFrames++;
+    else throw new ProtocolError('unknown frame', `frame of unknown type ${type}`);
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * The numbers of frames on the wire. Numbers are only ever appended and never given a second meaning: nodes of
+ * different versions talk to one another.
+ *
+ * 1 to 15 belong to the handshake, 16 to 31 to the session itself, 32 and above to the layers that register a
+ * handler. A type with bit 0x80 is optional: a node that does not know it skips it and counts it. Any other
+ * type that a node does not know is a violation, which ends the connection.
+ */
+export const FrameType = {
+  /** Dialler: who I am, what I speak, and a challenge. */
+  HELLO: 1,
+  /** Acceptor: the same, and the version chosen. */
+  CHALLENGE: 2,
+  /** Dialler: proof that it knows the cookie. */
+  PROOF: 3,
+  /** Acceptor: its own proof; the session is up. */
+  WELCOME: 4,
+  /** Either: no, and why. */
+  REFUSE: 5,
+  /** Are you there? */
+  HEARTBEAT: 16,
+  /** I am: echoes the number of a heartbeat. */
+  HEARTBEAT_ACK: 17,
+  /** I am about to go: send me no new work. */
+  LEAVE: 18,
+  LEAVE_ACK: 19,
+  /** Names and addresses of other nodes. */
+  PEERS: 20,
+  /** I close this session because you broke the protocol, and how. */
+  CLOSE: 21,
+  /** A signal between processes. */
+  SIGNAL: 32,
+  PG_SNAPSHOT: 40,
+  PG_UPDATE: 41,
+  PG_RESYNC: 42,
+  /** An envelope for the members of a channel. */
+  PUBLISH: 48,
+} as const;
+
+/** The lowest type that may have a handler of another layer. */
+export const FIRST_HANDLED_TYPE = 32;
+
+/** Whether a node that does not know `type` skips it. */
+export function isOptional(type: number): boolean {
+  return (type & 0x80) !== 0;
+}

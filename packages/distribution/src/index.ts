@@ -1,0 +1,12 @@
+export { type Address, canonicalAddress, formatAddress, parseAddress } from './address.js';
+export type { ByReason, DistributionCounters } from './counters.js';
+export { type Distribution, startDistribution } from './distribution.js';
+export { ListenError, MembershipOverflowError } from './errors.js';
+export { FrameType, isOptional } from './frame-type.js';
+export type { KnownPeer } from './known-peers.js';
+export type { MembershipEvent, MembershipStage } from './membership.js';
+export { netTransport } from './net-transport.js';
+export { DEFAULTS, type DistributionOptions, type DistributionSettings } from './options.js';
+export { connectSignals } from './remote-signals.js';
+export type { Lane, SendOutcome, Session } from './session.js';
+export type { Connection, ConnectionHandlers, Listener, Transport } from './transport.js';

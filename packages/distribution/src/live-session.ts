@@ -1,0 +1,151 @@
+/**
+ * One session: its connection, its queue, its writer and its heartbeat. The session table brings it up and
+ * takes it down; here is what happens in between.
+ */
+import type { NodeName } from '@liminal-node/scheduler';
+import { count, type DistributionCounters } from './counters.js';
+import type { FrameConnection, FrameOwner } from './frame-connection.js';
+import { FrameWriter } from './frame-writer.js';
+import type { Peer } from './handshake.js';
+import { Heartbeat } from './heartbeat.js';
+import type { DistributionSettings } from './options.js';
+import { OutboundQueue } from './outbound-queue.js';
+import type { Lane, SendOutcome, Session } from './session.js';
+
+/** What a session tells the table. */
+export interface SessionEvents {
+  frame(session: LiveSession, type: number, body: Uint8Array): void;
+  /** A frame was none, or its handler threw. */
+  fault(session: LiveSession, error: unknown): void;
+  /** The session cannot go on. */
+  over(session: LiveSession, reason: string): void;
+}
+
+export interface LiveSessionOptions {
+  readonly id: number;
+  readonly peer: Peer;
+  readonly token: Uint8Array;
+  readonly dialledByUs: boolean;
+  readonly connection: FrameConnection;
+  readonly settings: DistributionSettings;
+  readonly counters: DistributionCounters;
+  readonly events: SessionEvents;
+}
+
+export class LiveSession implements Session, FrameOwner {
+  readonly id: number;
+  readonly node: NodeName;
+  readonly creation: number;
+  readonly hidden: boolean;
+  readonly address: string | null;
+  readonly upSince: number;
+  readonly maxBodyBytes: number;
+  readonly token: Uint8Array;
+  readonly dialledByUs: boolean;
+  readonly heartbeat: Heartbeat;
+  /** Resolves when the peer has acknowledged our LEAVE, or the session is over. */
+  readonly released: Promise<void>;
+  up = true;
+  leaving = false;
+  readonly #connection: FrameConnection;
+  readonly #queue: OutboundQueue;
+  readonly #writer: FrameWriter;
+  readonly #now: () => number;
+  readonly #counters: DistributionCounters;
+  readonly #events: SessionEvents;
+  #release: () => void = () => {};
+
+  constructor({ id, peer, token, dialledByUs, connection, settings, counters, events }: LiveSessionOptions) {
+    const { environment, writeTimeoutMs } = settings;
+    this.id = id;
+    this.node = peer.name;
+    this.creation = peer.creation;
+    this.hidden = peer.hidden;
+    this.address = peer.address;
+    this.upSince = environment.wallNow();
+    this.maxBodyBytes = Math.min(settings.maxFrameBytes, peer.maxFrameBytes) - 1;
+    this.token = token;
+    this.dialledByUs = dialledByUs;
+    this.heartbeat = new Heartbeat(settings.heartbeatTimeoutMs, environment.now());
+    this.released = new Promise((resolve) => {
+      this.#release = resolve;
+    });
+    this.#now = environment.now;
+    this.#counters = counters;
+    this.#events = events;
+    this.#connection = connection;
+    this.#queue = new OutboundQueue(settings);
+    const stuck = (): void => events.over(this, 'write timeout');
+    this.#writer = new FrameWriter(connection, this.#queue, { environment, writeTimeoutMs, counters, stuck });
+    connection.owner = this;
+    connection.maxFrameBytes = settings.maxFrameBytes;
+  }
+
+  get roundTripMs(): number | undefined {
+    return this.heartbeat.roundTripMs;
+  }
+
+  get remoteAddress(): string {
+    return this.#connection.remoteAddress;
+  }
+
+  send(type: number, body: Uint8Array, lane: Lane): SendOutcome {
+    if (!this.up) return 'gone';
+    if (body.length > this.maxBodyBytes) return this.#refuse(lane, 'frame too long');
+    switch (this.#queue.push(type, body, lane)) {
+      case 'queued':
+        this.#writer.schedule();
+        return 'queued';
+      case 'over data budget':
+        return this.#refuse(lane, 'data budget');
+      case 'over control budget':
+        return this.#refuse(lane, 'control budget');
+    }
+  }
+
+  flushed(): Promise<void> {
+    return this.#writer.flushed();
+  }
+
+  /** The peer has acknowledged our LEAVE. */
+  release(): void {
+    this.#release();
+  }
+
+  /**
+   * Ends it. For the table alone, which tells the others.
+   * @param lastWord a frame to send before, if there is a place for it between two frames.
+   */
+  retire(lastWord?: { readonly type: number; readonly body: Uint8Array }): void {
+    this.up = false;
+    if (lastWord !== undefined && this.#queue.atFrameEnd) this.#connection.writeFrame(lastWord.type, lastWord.body);
+    this.#writer.stop();
+    count(this.#counters.dropped, 'session down', this.#queue.clear());
+    this.#release();
+    this.#connection.end();
+  }
+
+  frame(type: number, body: Uint8Array): void {
+    this.#counters.framesIn++;
+    this.#events.frame(this, type, body);
+  }
+
+  received(): void {
+    this.heartbeat.heard(this.#now());
+  }
+
+  fault(error: unknown): void {
+    this.#events.fault(this, error);
+  }
+
+  closed(reason: string): void {
+    this.#events.over(this, reason);
+  }
+
+  #refuse(lane: Lane, reason: string): SendOutcome {
+    count(this.#counters.dropped, reason);
+    if (lane === 'data') return 'dropped';
+    this.#events.over(this, reason);
+    return 'gone';
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * One node among others. This is the shell that gives the pure rules their sockets and their clock; the
+ * protocol is in the files that it names.
+ *
+ * 1. A connection, dialled (`dialler.ts`) or accepted (`acceptor.ts`), is a handshake (`handshake.ts`) under one
+ *    deadline, with frames of at most 1 KiB.
+ * 2. A peer that has proved itself is decided upon in one synchronous step (`admission.ts`, `install.ts`). Only
+ *    then is there a session (`session-table.ts`), and only sessions are told to the other layers
+ *    (`membership.ts`).
+ * 3. On up, after the other layers have queued what they send first, each side tells the other of the nodes
+ *    that it knows (`gossip.ts`).
+ * 4. A node that leaves says so (LEAVE) and waits for the answer. Its sessions stay until it stops or closes
+ *    them; they go down as `left`, and its learned addresses are forgotten.
+ *
+ * Guaranteed: one session a peer; `down` exactly once for each `up`; nothing that a peer sends ends anything
+ * but its own connection. Not guaranteed: delivery of what was queued when a session goes down.
+ */
+import { ByteReader, type NodeName, type Timer } from '@liminal-node/scheduler';
+import { Acceptor } from './acceptor.js';
+import { advertisedAddress, canonicalAddress, formatAddress, parseAddress } from './address.js';
+import { Admission } from './admission.js';
+import { createCounters } from './counters.js';
+import { Dialler } from './dialler.js';
+import type { Distribution } from './distribution.js';
+import { FailureReport } from './failure-report.js';
+import { FrameConnection } from './frame-connection.js';
+import { type FrameHandler, FrameHandlers } from './frame-handlers.js';
+import { FrameType } from './frame-type.js';
+import { learnPeers, tellPeers } from './gossip.js';
+import type { Identity } from './handshake.js';
+import { MAX_HANDSHAKE_FRAME_BYTES, printable } from './handshake-message.js';
+import { HandshakeRun } from './handshake-run.js';
+import { AddressBook, type KnownPeer } from './known-peers.js';
+import { LiveSession } from './live-session.js';
+import { Membership, type MembershipEvent, type MembershipStage } from './membership.js';
+import type { DistributionSettings } from './options.js';
+import { decodePeers, type PeerAddress } from './peers-message.js';
+import type { Lane, SendOutcome, Session } from './session.js';
+import { SessionTable } from './session-table.js';
+
+const EMPTY = new Uint8Array(0);
+
+/** The most bytes of a CLOSE's text. */
+const MAX_CLOSE_TEXT_BYTES = 1_024;
+
+export class LocalNode implements Distribution {
+  readonly name: NodeName;
+  readonly creation: number;
+  readonly counters = createCounters();
+  readonly #settings: DistributionSettings;
+  readonly #membership: Membership;
+  readonly #handlers: FrameHandlers;
+  readonly #sessions: SessionTable;
+  readonly #book: AddressBook;
+  readonly #acceptor: Acceptor;
+  readonly #dialler: Dialler;
+  readonly #admission: Admission;
+  /** Every connection that has not ended, whatever it is used for. */
+  readonly #connections = new Set<FrameConnection>();
+  #identity: Identity;
+  #leaving: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+  #whenClosed: (() => void) | undefined;
+
+  constructor(settings: DistributionSettings) {
+    const { name, creation, hidden, maxFrameBytes, cookie, environment, logger } = settings;
+    const { counters } = this;
+    this.#settings = settings;
+    this.name = name;
+    this.creation = creation;
+    this.#identity = { name, creation, hidden, maxFrameBytes, cookie, address: null };
+    this.#membership = new Membership(logger, () => counters.listenerErrors++);
+    this.#handlers = new FrameHandlers(counters, this.#ownHandlers());
+    const tell = (event: MembershipEvent): void => this.#tell(event);
+    const sessions = new SessionTable({ settings, counters, handlers: this.#handlers, tell });
+    const book = new AddressBook(
+      {
+        backOff: { minMs: settings.redialMinMs, maxMs: settings.redialMaxMs },
+        stableAfterMs: settings.stableAfterMs,
+        forgetAfterMs: settings.forgetPeerAfterMs,
+        maxLearned: settings.maxPeers,
+      },
+      environment.random,
+    );
+    const createRun = (address?: string): HandshakeRun => this.#createRun(address);
+    const createConnection = (run: HandshakeRun, whenOpen?: () => void): FrameConnection =>
+      this.#createConnection(run, whenOpen);
+    this.#sessions = sessions;
+    this.#book = book;
+    const acceptor = new Acceptor({ settings, counters, createRun, createConnection });
+    const dialler = new Dialler({ settings, counters, book, createRun, createConnection });
+    const failures = new FailureReport(name, counters, logger);
+    const { maxPeers } = settings;
+    this.#acceptor = acceptor;
+    this.#dialler = dialler;
+    this.#admission = new Admission({
+      self: name,
+      maxPeers,
+      now: environment.now,
+      sessions,
+      dialler,
+      acceptor,
+      failures,
+    });
+  }
+
+  get address(): string | null {
+    return this.#identity.address;
+  }
+
+  /** Listens, if asked to, and starts to dial in a later turn. @throws ListenError */
+  async listen(): Promise<void> {
+    const { listen, advertise, seeds } = this.#settings;
+    if (listen !== null) {
+      const port = await this.#acceptor.listen(listen.host, listen.port);
+      const address = canonicalAddress(advertise ?? advertisedAddress(listen.host, port, this.name));
+      this.#identity = { ...this.#identity, address: address ?? null };
+    }
+    for (const seed of seeds) this.connect(seed);
+  }
+
+  sessions(): readonly Session[] {
+    return this.#sessions.all();
+  }
+
+  session(node: NodeName): Session | undefined {
+    return this.#sessions.get(node);
+  }
+
+  send(session: Session, type: number, body: Uint8Array, lane: Lane): SendOutcome {
+    return session instanceof LiveSession ? session.send(type, body, lane) : 'gone';
+  }
+
+  onFrame(type: number, handler: FrameHandler): void {
+    this.#handlers.set(type, handler);
+  }
+
+  onMembership(stage: MembershipStage, listener: (event: MembershipEvent) => void): () => void {
+    return this.#membership.on(stage, listener);
+  }
+
+  membership(signal?: AbortSignal): AsyncIterableIterator<MembershipEvent> {
+    return this.#membership.read(signal);
+  }
+
+  peers(): readonly KnownPeer[] {
+    return this.#book.list();
+  }
+
+  connect(address: string): void {
+    this.#book.addSeed(formatAddress(parseAddress(address)), this.#settings.environment.now());
+    this.#dialler.wake();
+  }
+
+  async flush(sessions: readonly Session[] = this.#sessions.all()): Promise<void> {
+    await Promise.all(sessions.map((session) => (session instanceof LiveSession ? session.flushed() : undefined)));
+  }
+
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #leave(): Promise<void> {
+    this.#closeDoors();
+    const sessions = this.#sessions.all();
+    for (const session of sessions) session.send(FrameType.LEAVE, EMPTY, 'control');
+    let timer: Timer | undefined;
+    const timeout = new Promise<void>((resolve) => {
+      timer = this.#settings.environment.setTimer(this.#settings.leaveTimeoutMs, resolve);
+    });
+    const done = Promise.all(sessions.map((session) => session.released)).then(() => this.flush());
+    await Promise.race([done, timeout]);
+    timer?.cancel();
+  }
+
+  async #stop(): Promise<void> {
+    this.#closeDoors();
+    for (const session of this.#sessions.all()) this.#sessions.retire(session, 'stopped');
+    this.#membership.end();
+    if (this.#connections.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#whenClosed = resolve;
+    });
+  }
+
+  /** No connection comes in or goes out any more, and no handshake goes on. */
+  #closeDoors(): void {
+    this.#admission.close();
+    this.#acceptor.stop(`${this.name} is leaving`);
+    this.#dialler.stop();
+  }
+
+  #createRun(dialled: string | undefined): HandshakeRun {
+    const { environment, handshakeTimeoutMs: timeoutMs } = this.#settings;
+    return new HandshakeRun({ environment, identity: this.#identity, timeoutMs, observer: this.#admission, dialled });
+  }
+
+  #createConnection(run: HandshakeRun, whenOpen: (() => void) | undefined): FrameConnection {
+    const { environment, closeTimeoutMs } = this.#settings;
+    const received = (bytes: number): void => {
+      this.counters.bytesIn += bytes;
+    };
+    const ended = (connection: FrameConnection): void => {
+      this.#connections.delete(connection);
+      if (this.#connections.size === 0) this.#whenClosed?.();
+    };
+    const maxFrameBytes = MAX_HANDSHAKE_FRAME_BYTES;
+    const options = { environment, closeTimeoutMs, maxFrameBytes, received, ended };
+    const connection = new FrameConnection(run, options, whenOpen);
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  /** Keeps the address book in step, tells the other layers, then the peers. */
+  #tell(event: MembershipEvent): void {
+    const { node, address, hidden } = event.session;
+    const now = this.#settings.environment.now();
+    if (event.type === 'up') {
+      // Where it listens is where to dial it, should the session be lost.
+      if (!hidden && address !== null) this.#learn([{ node, address }]);
+      this.#book.up(node, address, now);
+    } else {
+      this.#book.down(node, event.reason === 'left', now);
+    }
+    this.#membership.tell(event);
+    const session = this.#sessions.get(node);
+    if (event.type === 'up' && session === event.session) tellPeers(session, this.#sessions.all());
+    this.#dialler.wake();
+  }
+
+  #learn(peers: readonly PeerAddress[]): void {
+    if (!this.#settings.dialLearned) return;
+    const now = this.#settings.environment.now();
+    learnPeers(peers, { self: this.name, book: this.#book, counters: this.counters, now });
+    this.#dialler.wake();
+  }
+
+  #ownHandlers(): Map<number, FrameHandler<LiveSession>> {
+    return new Map<number, FrameHandler<LiveSession>>([
+      [FrameType.HEARTBEAT, (session, body) => this.#sessions.heartbeat(session, body)],
+      [FrameType.HEARTBEAT_ACK, (session, body) => this.#sessions.heartbeatAcknowledged(session, body)],
+      [FrameType.LEAVE, (session) => this.#peerLeaves(session)],
+      [FrameType.LEAVE_ACK, (session) => session.release()],
+      [FrameType.PEERS, (_session, body) => this.#learn(decodePeers(body))],
+      [FrameType.CLOSE, (session, body) => this.#peerCloses(session, body)],
+    ]);
+  }
+
+  #peerLeaves(session: LiveSession): void {
+    session.leaving = true;
+    session.send(FrameType.LEAVE_ACK, EMPTY, 'control');
+  }
+
+  #peerCloses(session: LiveSession, body: Uint8Array): void {
+    const reason = printable(new ByteReader(body).text(MAX_CLOSE_TEXT_BYTES));
+    this.#settings.logger.warn({ peer: session.node, reason }, 'the peer closed the session: we broke the protocol');
+    this.#sessions.retire(session, 'closed by the peer');
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * Where distribution meets the scheduler: signals between processes travel as SIGNAL frames, and the end of a
+ * session ends the links and monitors across it.
+ *
+ * A signal that must be delivered either is queued or takes the session down, and `nodeDown` is the answer
+ * then. A message over the budget is dropped and counted. A signal for another life of the node is refused here.
+ */
+import type { SignalEndpoint } from '@liminal-node/scheduler';
+import type { Distribution } from './distribution.js';
+import { FrameType } from './frame-type.js';
+
+export function connectSignals(distribution: Distribution, endpoint: SignalEndpoint): void {
+  endpoint.setRemote({
+    send(node, creation, signal, mustDeliver) {
+      const session = distribution.session(node);
+      if (session === undefined || (creation !== 0 && session.creation !== creation)) return false;
+      return distribution.send(session, FrameType.SIGNAL, signal, mustDeliver ? 'signal' : 'data') !== 'gone';
+    },
+  });
+  distribution.onFrame(FrameType.SIGNAL, (session, body) => {
+    endpoint.receiveRemote(session.node, session.creation, body);
+  });
+  distribution.onMembership('signals', (event) => {
+    if (event.type === 'down') endpoint.nodeDown(event.session.node, event.session.creation);
+  });
+}

@@ -1,0 +1,141 @@
+/**
+ * The live sessions of a node, one a peer.
+ *
+ * 1. `install` brings a session up in one synchronous step: the old session with that peer, if any, goes down
+ *    completely first. Ids rise strictly.
+ * 2. `retire` takes a session down exactly once, whatever happens to it later: events of a retired connection
+ *    find the session no longer up. Out of the table first, told second.
+ * 3. One timer beats for all sessions and judges who is silent; with no session there is no timer.
+ */
+import { ByteReader, ByteWriter, type NodeName, ProtocolError, type Timer } from '@liminal-node/scheduler';
+import { count, type DistributionCounters } from './counters.js';
+import type { FrameConnection } from './frame-connection.js';
+import type { FrameHandlers } from './frame-handlers.js';
+import { FrameType } from './frame-type.js';
+import type { Peer } from './handshake.js';
+import { LiveSession, type SessionEvents } from './live-session.js';
+import type { MembershipEvent } from './membership.js';
+import type { DistributionSettings } from './options.js';
+import { setPatientTimer } from './patience.js';
+
+/** The longest reason that a CLOSE carries. */
+const MAX_REASON_CHARACTERS = 256;
+
+export interface SessionTableOptions {
+  readonly settings: DistributionSettings;
+  readonly counters: DistributionCounters;
+  readonly handlers: FrameHandlers;
+  readonly tell: (event: MembershipEvent) => void;
+}
+
+export class SessionTable implements SessionEvents {
+  readonly #options: SessionTableOptions;
+  readonly #live = new Map<NodeName, LiveSession>();
+  /** The token of the last session that was up with a peer, the most recent last. */
+  readonly #lastTokens = new Map<NodeName, Uint8Array>();
+  #nextId = 1;
+  #beat: Timer | undefined;
+
+  constructor(options: SessionTableOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  get(node: NodeName): LiveSession | undefined {
+    return this.#live.get(node);
+  }
+
+  all(): LiveSession[] {
+    return [...this.#live.values()];
+  }
+
+  lastToken(node: NodeName): Uint8Array | undefined {
+    return this.#lastTokens.get(node);
+  }
+
+  install(connection: FrameConnection, peer: Peer, token: Uint8Array, dialledByUs: boolean): void {
+    const { settings, counters, tell } = this.#options;
+    const old = this.#live.get(peer.name);
+    if (old !== undefined) {
+      if (old.creation !== peer.creation) {
+        const fields = { peer: peer.name, old: old.remoteAddress, new: connection.remoteAddress };
+        settings.logger.info(fields, 'a new life of a node replaces the old; if both run, rename one');
+      }
+      this.retire(old, 'replaced');
+    }
+    const id = this.#nextId++;
+    const session = new LiveSession({ id, peer, token, dialledByUs, connection, settings, counters, events: this });
+    this.#live.set(session.node, session);
+    this.#remember(session);
+    counters.sessionsUp++;
+    this.#beat ??= this.#setBeat();
+    tell({ type: 'up', session });
+  }
+
+  retire(session: LiveSession, reason: string, lastWord?: { type: number; body: Uint8Array }): void {
+    if (!session.up) return;
+    session.retire(lastWord);
+    this.#live.delete(session.node);
+    if (this.#live.size === 0) {
+      this.#beat?.cancel();
+      this.#beat = undefined;
+    }
+    const told = session.leaving && reason !== 'replaced' && reason !== 'stopped' ? 'left' : reason;
+    count(this.#options.counters.sessionsDown, told);
+    this.#options.tell({ type: 'down', session, reason: told });
+  }
+
+  frame(session: LiveSession, type: number, body: Uint8Array): void {
+    this.#options.handlers.handle(session, type, body);
+  }
+
+  over(session: LiveSession, reason: string): void {
+    this.retire(session, reason);
+  }
+
+  /** The peer broke the protocol, or a handler failed: the peer is told why, and this one session ends. */
+  fault(session: LiveSession, error: unknown): void {
+    if (!session.up) return;
+    const { counters, settings } = this.#options;
+    const reason = error instanceof ProtocolError ? error.reason : 'handler failed';
+    count(counters.protocolErrors, reason);
+    const fields = { peer: session.node, remoteAddress: session.remoteAddress, reason, error };
+    if (error instanceof ProtocolError) settings.logger.warn(fields, 'closed a session: the peer broke the protocol');
+    else settings.logger.error(fields, 'closed a session: the handler of a frame threw');
+    const body = new ByteWriter().text(reason.slice(0, MAX_REASON_CHARACTERS)).take();
+    this.retire(session, `protocol error: ${reason}`, { type: FrameType.CLOSE, body });
+  }
+
+  heartbeat(session: LiveSession, body: Uint8Array): void {
+    session.send(FrameType.HEARTBEAT_ACK, new ByteWriter(4).u32(new ByteReader(body).u32()).take(), 'control');
+  }
+
+  heartbeatAcknowledged(session: LiveSession, body: Uint8Array): void {
+    session.heartbeat.acknowledged(new ByteReader(body).u32(), this.#options.settings.environment.now());
+  }
+
+  #setBeat(): Timer {
+    const { environment, heartbeatIntervalMs } = this.#options.settings;
+    return setPatientTimer(environment, heartbeatIntervalMs, (late) => {
+      this.#beat = this.#setBeat();
+      for (const session of this.all()) {
+        const now = environment.now();
+        if (!late && session.heartbeat.isSilent(now)) this.retire(session, 'silent');
+        else session.send(FrameType.HEARTBEAT, new ByteWriter(4).u32(session.heartbeat.beat(now)).take(), 'control');
+      }
+    });
+  }
+
+  #remember({ node, token }: LiveSession): void {
+    this.#lastTokens.delete(node);
+    this.#lastTokens.set(node, token);
+    if (this.#lastTokens.size <= 2 * this.#options.settings.maxPeers) return;
+    for (const oldest of this.#lastTokens.keys()) {
+      this.#lastTokens.delete(oldest);
+      break;
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { FrameDecoder, HEADER_BYTES } from '../src/frame.js';
+import { BATCH_BYTES, type Batch, OutboundQueue } from '../src/outbound-queue.js';
+import type { Lane } from '../src/session.js';
+
+const limits = { maxControlQueueBytes: 3_000, maxDataQueueBytes: 2_000 };
+
+const lane = fc.constantFrom<Lane>('control', 'signal', 'data');
+const action = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ push: lane, bytes: fc.integer({ min: 0, max: 1_500 }) }) },
+  { weight: 1, arbitrary: fc.constant('take' as const) },
+  { weight: 1, arbitrary: fc.constant('written' as const) },
+);
+
+function drain(queue: OutboundQueue): Uint8Array[] {
+  const written: Uint8Array[] = [];
+  for (let batch = queue.take(); batch !== undefined; batch = queue.take()) {
+    written.push(batch.bytes);
+    queue.release(batch);
+  }
+  return written;
+}
+
+function framesOf(chunks: readonly Uint8Array[]): { type: number; body: Uint8Array }[] {
+  const decoder = new FrameDecoder(2 ** 30);
+  const frames: { type: number; body: Uint8Array }[] = [];
+  for (const chunk of chunks) decoder.push(chunk, (type, body) => frames.push({ type, body }) > 0);
+  return frames;
+}
+
+describe('the outbound queue', () => {
+  test('charges each byte to its budget once and gives it back once, whatever the order of events', () => {
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
+        const queue = new OutboundQueue(limits);
+        const inFlight: Batch[] = [];
+        const accepted = { control: [] as number[], data: [] as number[] };
+        const chunks: Uint8Array[] = [];
+        const owed = { control: 0, data: 0 };
+        let serial = 0;
+        const settle = (): void => {
+          const batch = inFlight.shift();
+          if (batch === undefined) return;
+          queue.release(batch);
+          owed.control -= batch.controlBytes;
+          owed.data -= batch.dataBytes;
+        };
+        for (const next of actions) {
+          if (next === 'take') {
+            const batch = queue.take();
+            if (batch !== undefined) inFlight.push(batch);
+            if (batch !== undefined) chunks.push(batch.bytes);
+          } else if (next === 'written') settle();
+          else {
+            const body = Buffer.alloc(next.bytes + 4);
+            body.writeUInt32BE(serial++);
+            const size = body.length + HEADER_BYTES;
+            const budget = next.push === 'data' ? 'data' : 'control';
+            const cap = budget === 'data' ? limits.maxDataQueueBytes : limits.maxControlQueueBytes;
+            const fits = owed[budget] === 0 || owed[budget] + size <= cap;
+            expect(queue.push(next.push === 'control' ? 1 : 2, body, next.push)).toBe(
+              fits ? 'queued' : `over ${budget} budget`,
+            );
+            if (!fits) continue;
+            owed[budget] += size;
+            accepted[next.push === 'control' ? 'control' : 'data'].push(serial - 1);
+          }
+          expect([queue.controlBytes, queue.dataBytes]).toEqual([owed.control, owed.data]);
+        }
+        while (inFlight.length > 0) settle();
+        chunks.push(...drain(queue));
+        expect([queue.controlBytes, queue.dataBytes, queue.waitingBytes]).toEqual([0, 0, 0]);
+        const got = framesOf(chunks);
+        const serials = (type: number): number[] =>
+          got.filter((frame) => frame.type === type).map(({ body }) => Buffer.from(body).readUInt32BE());
+        expect(serials(1)).toEqual(accepted.control);
+        expect(serials(2)).toEqual(accepted.data);
+      }),
+    );
+  });
+
+  test('takes control first, and signals in order with data', () => {
+    const queue = new OutboundQueue(limits);
+    queue.push(1, Buffer.alloc(1), 'data');
+    queue.push(2, Buffer.alloc(1), 'signal');
+    queue.push(3, Buffer.alloc(1), 'data');
+    queue.push(4, Buffer.alloc(1), 'control');
+    expect(framesOf(drain(queue)).map(({ type }) => type)).toEqual([4, 1, 2, 3]);
+  });
+
+  test('cuts a large frame into batches, and lets nothing come between its parts', () => {
+    const queue = new OutboundQueue({ maxControlQueueBytes: 2 ** 20, maxDataQueueBytes: 2 ** 20 });
+    const large = Buffer.from(Array.from({ length: 3 * BATCH_BYTES + 77 }, (_, at) => at % 251));
+    expect(queue.push(9, large, 'data')).toBe('queued');
+    const first = queue.take();
+    expect(first?.bytes.length).toBe(BATCH_BYTES);
+    expect(queue.atFrameEnd).toBe(false);
+    queue.push(4, Buffer.alloc(3), 'control');
+    const frames = framesOf([first?.bytes ?? Buffer.alloc(0), ...drain(queue)]);
+    expect(frames.map(({ type }) => type)).toEqual([9, 4]);
+    expect(Buffer.compare(frames[0]?.body ?? Buffer.alloc(0), large)).toBe(0);
+    expect(queue.atFrameEnd).toBe(true);
+  });
+
+  test('takes one frame of any size where nothing else is paid for', () => {
+    const queue = new OutboundQueue(limits);
+    expect(queue.push(9, Buffer.alloc(10_000), 'data')).toBe('queued');
+    expect(queue.push(9, Buffer.alloc(0), 'data')).toBe('over data budget');
+    expect(queue.push(9, Buffer.alloc(10_000), 'signal')).toBe('queued');
+    expect(queue.push(9, Buffer.alloc(0), 'control')).toBe('over control budget');
+  });
+
+  test('gives everything back when it is cleared, says how many frames that was, and ignores a late release', () => {
+    const queue = new OutboundQueue(limits);
+    queue.push(1, Buffer.alloc(10), 'data');
+    const batch = queue.take();
+    queue.push(2, Buffer.alloc(10), 'data');
+    queue.push(3, Buffer.alloc(10), 'control');
+    expect(queue.clear()).toBe(3);
+    if (batch !== undefined) queue.release(batch);
+    expect([queue.controlBytes, queue.dataBytes, queue.waitingBytes]).toEqual([0, 0, 0]);
+    expect(queue.clear()).toBe(0);
+    expect(queue.take()).toBeUndefined();
+  });
+
+  test('a mark is past when all that was queued before it is written, whatever was queued since', () => {
+    const queue = new OutboundQueue(limits);
+    expect(queue.isPast(queue.mark())).toBe(true);
+    queue.push(1, Buffer.alloc(10), 'data');
+    const mark = queue.mark();
+    const batch = queue.take();
+    queue.push(2, Buffer.alloc(10), 'data');
+    expect(queue.isPast(mark)).toBe(false);
+    if (batch !== undefined) queue.release(batch);
+    expect(queue.isPast(mark)).toBe(true);
+    expect(queue.isPast(queue.mark())).toBe(false);
+  });
+});

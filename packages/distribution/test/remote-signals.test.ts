@@ -1,0 +1,64 @@
+import { type NodeName, ProtocolError, type RemotePort, type SignalEndpoint } from '@liminal-node/scheduler';
+import { expect, test } from 'vitest';
+import { connectSignals } from '../src/remote-signals.js';
+import { createCluster, nodeName, sessionWith, type TestNode } from './cluster.js';
+
+/** A scheduler that notes what it is told. */
+function endpoint(node: TestNode): SignalEndpoint & { readonly told: string[]; port: RemotePort | undefined } {
+  const told: string[] = [];
+  const it = {
+    told,
+    port: undefined as RemotePort | undefined,
+    setRemote: (port: RemotePort) => {
+      it.port = port;
+    },
+    receiveRemote: (from: NodeName, creation: number, signal: Uint8Array) => {
+      if (signal.length === 0) throw new ProtocolError('no signal');
+      told.push(`${from} ${creation} ${Buffer.from(signal)}`);
+    },
+    nodeDown: (down: NodeName, creation: number) => {
+      // By now nothing can be sent there any more: whoever links now must be answered from here.
+      told.push(`down ${down} ${creation} ${it.port?.send(down, 0, Buffer.from('x'), true)}`);
+    },
+  };
+  connectSignals(node, it);
+  return it;
+}
+
+test('signals go to the life of the node that is meant, in order, and its end is told once, after its groups', async () => {
+  const { environment, start } = createCluster();
+  const a = await start('a');
+  const b = await start('b', { seeds: [a.address], dialLearned: false, redialMinMs: 5_000, maxControlQueueBytes: 100 });
+  const [atA, atB] = [endpoint(a), endpoint(b)];
+  a.onMembership('groups', (event) => atA.told.push(`groups ${event.type}`));
+  const send = (creation: number, text: string, mustDeliver = true): boolean | undefined =>
+    atB.port?.send(nodeName('a'), creation, Buffer.from(text), mustDeliver);
+  expect(send(0, 'too early')).toBe(false);
+  await environment.advance(0);
+  expect([send(1, 'one'), send(0, 'two', false), send(2, 'another life'), send(1, 'three')]).toEqual([
+    true,
+    true,
+    false,
+    true,
+  ]);
+  expect(atB.port?.send(nodeName('nobody'), 0, Buffer.from('x'), true)).toBe(false);
+  await environment.advance(0);
+  expect(atA.told).toEqual(['groups up', 'b@h 2 one', 'b@h 2 two', 'b@h 2 three']);
+  const old = sessionWith(b, 'a');
+  expect([send(1, 'x'.repeat(80)), send(1, 'y'.repeat(80)), old.up]).toEqual([true, false, false]);
+  await environment.advance(0);
+  expect(atB.told).toEqual(['down a@h 1 false']);
+  expect(atA.told.slice(4)).toEqual(['groups down', 'down b@h 2 false']);
+});
+
+test('bytes that are no signal end the session that brought them', async () => {
+  const { environment, start } = createCluster();
+  const a = await start('a');
+  const b = await start('b', { seeds: [a.address] });
+  const [, atB] = [endpoint(a), endpoint(b)];
+  await environment.advance(0);
+  atB.port?.send(nodeName('a'), 0, Buffer.alloc(0), true);
+  await environment.advance(0);
+  expect(a.counters.protocolErrors).toEqual({ 'no signal': 1 });
+  expect(a.events).toContain('down b@h protocol error: no signal');
+});

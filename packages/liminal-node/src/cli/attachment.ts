@@ -1,0 +1,43 @@
+/**
+ * How `subscribe`, `publish` and `nodes` meet a running node: their common flags, the cookie, the connection.
+ */
+import { Option } from 'commander';
+import { resolveCookie } from '../cookie.js';
+import { attachTo, type RemoteNode } from '../remote-node.js';
+import { connectAddress } from './arguments.js';
+import { LOG_LEVELS, type LogLevel, openLog } from './log.js';
+
+/** What the flags that all attaching commands have were set to. */
+export interface AttachmentFlags {
+  readonly connect: string;
+  readonly json?: true;
+  readonly logLevel: LogLevel;
+}
+
+export function connectOption(): Option {
+  return new Option('--connect <host:port>', 'the node to attach to: what it prints behind "nodes" when it starts')
+    .default('127.0.0.1:4370')
+    .argParser(connectAddress)
+    .env('LIMINAL_CONNECT');
+}
+
+export function logLevelOption(level: LogLevel): Option {
+  return new Option('--log-level <level>', 'how much to log on stderr')
+    .choices(LOG_LEVELS)
+    .default(level)
+    .env('LIMINAL_LOG_LEVEL');
+}
+
+/**
+ * @param dialLearned connect to every node that the first one knows as well.
+ * @throws CookieError, and ConnectError where there is no node, or it refuses.
+ */
+export async function attach(
+  flags: AttachmentFlags,
+  cookieFile: string | undefined,
+  dialLearned: boolean,
+): Promise<RemoteNode> {
+  const cookie = await resolveCookie({ cookieFile });
+  const logger = openLog(flags.logLevel, flags.json === true);
+  return attachTo(flags.connect, { cookie: cookie.value, dialLearned, logger });
+}

@@ -1,0 +1,20 @@
+/**
+ * The log of a node that the CLI runs: on stderr, for people by pino-pretty, with `--json` an object a line.
+ */
+import { isatty } from 'node:tty';
+import { type Logger, pino } from 'pino';
+import pretty from 'pino-pretty';
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const STDERR = 2;
+
+export function openLog(level: LogLevel, json: boolean): Logger {
+  // The pid and the host name say nothing to somebody who looks at one process.
+  const options = { level, base: null };
+  if (json) return pino(options, pino.destination({ fd: STDERR, sync: true }));
+  const colorize = isatty(STDERR) && process.env['NO_COLOR'] === undefined;
+  return pino(options, pretty({ destination: STDERR, sync: true, colorize, translateTime: 'SYS:HH:MM:ss.l' }));
+}

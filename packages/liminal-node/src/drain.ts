@@ -1,0 +1,67 @@
+/**
+ * Draining: the ordered end of a node. Every step is bounded by what is left of the drain's time, and what a
+ * bound cut short is said.
+ */
+import type { Channels } from '@liminal-node/channels';
+import type { Distribution } from '@liminal-node/distribution';
+import type { Pg } from '@liminal-node/pg';
+import type { Environment, Scheduler } from '@liminal-node/scheduler';
+import type { HttpServer } from './http-server.js';
+
+export interface DrainedParts {
+  readonly scheduler: Scheduler;
+  readonly distribution: Distribution;
+  readonly pg: Pg;
+  readonly channelGroups: Pg;
+  readonly channels: Channels;
+  readonly http: HttpServer | undefined;
+}
+
+/** How often mailboxes are looked at while they empty. Only a draining node polls. */
+const LOOK_INTERVAL_MS = 10;
+
+export async function drainNode(
+  { scheduler, distribution, pg, channelGroups, channels, http }: DrainedParts,
+  timeoutMs: number,
+  environment: Environment,
+): Promise<{ cut: readonly string[] }> {
+  const cut: string[] = [];
+  const deadline = environment.now() + timeoutMs;
+  const within = async (step: Promise<unknown>, whenCut: () => string): Promise<void> => {
+    if (!(await settlesBy(environment, step, deadline))) cut.push(whenCut());
+  };
+  // From here on no peer sends new work.
+  channelGroups.stop();
+  pg.stop();
+  await within(distribution.leave(), () => 'not every peer acknowledged that this node leaves');
+  const unread = await emptyMailboxes(scheduler, environment, deadline);
+  if (unread > 0) cut.push(`${unread} messages in mailboxes were not read`);
+  channels.close();
+  await within(distribution.flush(), () => 'not everything that was sent has left for the peers');
+  await within(scheduler.stop(), () => 'not every scheduler thread stopped');
+  await distribution.stop();
+  await http?.close();
+  return { cut };
+}
+
+/** @returns how many messages were left when time was up. */
+async function emptyMailboxes(scheduler: Scheduler, environment: Environment, deadline: number): Promise<number> {
+  for (;;) {
+    const threads = await scheduler.inspect();
+    const queued = threads.reduce((sum, thread) => sum + thread.queued, 0);
+    if (queued === 0 || environment.now() >= deadline) return queued;
+    await new Promise<void>((resolve) => environment.setTimer(LOOK_INTERVAL_MS, resolve));
+  }
+}
+
+/** Whether `step` settled in time. What it rejects with counts as settled: there is nothing left to wait for. */
+async function settlesBy(environment: Environment, step: Promise<unknown>, deadline: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = environment.setTimer(Math.max(0, deadline - environment.now()), () => resolve(false));
+    const settled = (): void => {
+      timer.cancel();
+      resolve(true);
+    };
+    step.then(settled, settled);
+  });
+}

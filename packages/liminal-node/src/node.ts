@@ -1,0 +1,220 @@
+/**
+ * The composition root: one node out of the five packages.
+ *
+ * Starting, in order: threads, then the listener and, in the same turn, everybody who handles frames; nothing
+ * is left running where a step fails. Draining is an ordered shutdown, see {@link LiminalNode.drain}.
+ */
+import {
+  type Channel,
+  type ChannelOptions,
+  Channels,
+  type Envelope,
+  type PublishOptions,
+  type Receipt,
+} from '@liminal-node/channels';
+import { CHANNELS_SCOPE, type ClusterSync, connectChannels } from '@liminal-node/cluster-sync';
+import {
+  connectSignals,
+  type Distribution,
+  type MembershipEvent,
+  parseAddress,
+  startDistribution,
+} from '@liminal-node/distribution';
+import { type Pg, startPg } from '@liminal-node/pg';
+import {
+  type AttachedProcess,
+  type AttachOptions,
+  type Destination,
+  type LocalSpawnOptions,
+  type NodeName,
+  type Pid,
+  type ProcessBody,
+  type ProcessDefinition,
+  parseNodeName,
+  Scheduler,
+  type SpawnOptions,
+  systemEnvironment,
+} from '@liminal-node/scheduler';
+import { checkCookieReach, resolveCookie } from './cookie.js';
+import { drainNode } from './drain.js';
+import { type Health, type HttpServer, startHttp } from './http-server.js';
+import { type ClusterMember, membersOf } from './members.js';
+import { createNodeMetrics } from './node-metrics.js';
+import { answerRequests, REQUESTS_NAME, type RequestCounters } from './node-requests.js';
+import { type NodeOptions, resolveNodeOptions } from './options.js';
+import { unmetConditions } from './readiness.js';
+
+export type { ClusterMember, Envelope, NodeOptions, PublishOptions, Receipt };
+
+/** The scope of the groups that an application joins by itself. */
+const APPLICATION_SCOPE = 'application';
+
+export interface LiminalNode extends AsyncDisposable {
+  readonly name: NodeName;
+  /** Which life of the node: a random number. */
+  readonly creation: number;
+  /** Where it takes connections, `host:port` with the real port; null where it takes none. */
+  readonly listen: string | null;
+  /** Where it answers HTTP; null where it does not. */
+  readonly http: string | null;
+
+  /** Starts a process on the scheduler thread with the fewest. See `Self.spawn`. */
+  spawn<Args extends readonly unknown[]>(
+    definition: ProcessDefinition<Args>,
+    args: Args,
+    options?: Omit<SpawnOptions, 'link' | 'monitor'>,
+  ): Promise<Pid>;
+  /** Starts a process on the home thread, at once. The body may be a closure. */
+  spawnLocal<Args extends readonly unknown[]>(
+    body: ProcessBody<Args> | ProcessDefinition<Args>,
+    args: Args,
+    options?: Omit<LocalSpawnOptions, 'link' | 'monitor'>,
+  ): Pid;
+  /** Makes the caller a process: a pid, a mailbox, links and monitors, until its `close`. */
+  attach(options?: AttachOptions): AttachedProcess;
+  /** Sends in the name of the program. See `Self.send`. */
+  send<M>(to: Destination<M>, message: M): void;
+  whereis(name: string): Pid | undefined;
+
+  /**
+   * A handle for a channel.
+   * @throws TypeError for what cannot name one.
+   */
+  channel<T = unknown>(name: string, options?: ChannelOptions<T>): Channel<T>;
+
+  /** The process groups of the application, on all nodes. */
+  readonly pg: Pg;
+  readonly clusterSync: ClusterSync;
+  readonly distribution: Distribution;
+  readonly scheduler: Scheduler;
+
+  /** The visible members of the cluster as this node sees them, itself first. */
+  members(): readonly ClusterMember[];
+  /** An `up` for each live session, then every later event in order; hidden nodes are among them. */
+  membership(signal?: AbortSignal): AsyncIterable<MembershipEvent>;
+  /** `unmet` has a sentence for each condition that is missing for ready. */
+  health(): Health;
+
+  /**
+   * Leaves the cluster in order: readiness off; local members leave their groups and the peers are told that
+   * the node leaves, and acknowledge; what was accepted is delivered, here and to the peers; processes are
+   * stopped, then connections. Idempotent.
+   * @returns what `drainTimeoutMs` cut short, as sentences; empty where nothing was lost.
+   */
+  drain(): Promise<{ readonly cut: readonly string[] }>;
+  /** Resolves when the node has been drained. */
+  readonly closed: Promise<void>;
+}
+
+/**
+ * Starts a node in this program.
+ * @throws OptionError, CookieError, ListenError, HttpListenError; nothing is left running then.
+ */
+export async function startNode(given?: Partial<NodeOptions>): Promise<LiminalNode> {
+  const options = resolveNodeOptions(given);
+  const listen = options.listen === 'off' ? null : parseAddress(options.listen);
+  const { cookie, cookieFile, logger, drainTimeoutMs } = options;
+  const secret = await resolveCookie({ cookie, cookieFile });
+  checkCookieReach(secret, listen?.host ?? null);
+  const startedAt = systemEnvironment.wallNow();
+  const started: AsyncDisposable[] = [];
+  const keep = <T extends AsyncDisposable>(part: T): T => {
+    started.unshift(part);
+    return part;
+  };
+  try {
+    const name = parseNodeName(options.name);
+    const scheduler = keep(
+      await Scheduler.start({
+        node: name,
+        logger,
+        ...(options.threads !== undefined && { threads: options.threads }),
+        ...(options.mailbox !== undefined && { mailbox: options.mailbox }),
+      }),
+    );
+    const requests: RequestCounters = { answered: 0, refused: { malformed: 0, failed: 0 } };
+    const requestProcess = scheduler.attach({ label: 'node requests' });
+    await requestProcess.register(REQUESTS_NAME);
+    const distribution = keep(
+      await startDistribution({
+        ...options.distribution,
+        name,
+        creation: scheduler.creation,
+        cookie: secret.value,
+        listen,
+        hidden: options.hidden,
+        dialLearned: options.dialLearned,
+        seeds: options.seeds,
+        logger,
+      }),
+    );
+    // In the turn in which it started: a frame without a handler would be a violation.
+    connectSignals(distribution, scheduler);
+    const channelGroups = startPg({ scope: CHANNELS_SCOPE, scheduler, distribution, logger });
+    const pg = startPg({ scope: APPLICATION_SCOPE, scheduler, distribution, logger });
+    const { maxPayloadBytes } = options;
+    const channels = new Channels(scheduler, { logger, ...(maxPayloadBytes !== undefined && { maxPayloadBytes }) });
+    const clusterSync = connectChannels(channels, channelGroups, distribution, logger);
+    const members = (): readonly ClusterMember[] => membersOf(distribution, startedAt);
+    void answerRequests(requestProcess, channels, members, requests, logger);
+
+    let draining = false;
+    const health = (): Health => {
+      const threads = scheduler.threads.length;
+      const wantedThreads = scheduler.options.threads;
+      const unmet = unmetConditions({ draining, threads, wantedThreads, peers: distribution.peers() });
+      return { live: true, ready: unmet.length === 0, unmet };
+    };
+    const parts = { scheduler, distribution, pg, channelGroups, channels, clusterSync };
+    const metrics = createNodeMetrics({ ...parts, requests });
+    const http = await openHttp(options.http, health, metrics, options);
+    if (http !== undefined) keep(http);
+
+    let closed = (): void => {};
+    const closedPromise = new Promise<void>((resolve) => {
+      closed = resolve;
+    });
+    let drained: Promise<{ cut: readonly string[] }> | undefined;
+    const drain = (): Promise<{ cut: readonly string[] }> => {
+      draining = true;
+      drained ??= drainNode({ ...parts, http }, drainTimeoutMs, systemEnvironment).finally(closed);
+      return drained;
+    };
+    return {
+      name,
+      creation: scheduler.creation,
+      listen: distribution.address,
+      http: http?.address ?? null,
+      spawn: (definition, args, spawnOptions) => scheduler.spawn(definition, args, spawnOptions),
+      spawnLocal: (body, args, spawnOptions) => scheduler.spawnLocal(body, args, spawnOptions),
+      attach: (attachOptions) => scheduler.attach(attachOptions),
+      send: (to, message) => scheduler.send(to, message),
+      whereis: (registered) => scheduler.whereis(registered),
+      channel: (channel, channelOptions) => channels.channel(channel, channelOptions),
+      pg,
+      clusterSync,
+      distribution,
+      scheduler,
+      members,
+      membership: (signal) => distribution.membership(signal),
+      health,
+      drain,
+      closed: closedPromise,
+      [Symbol.asyncDispose]: async () => void (await drain()),
+    };
+  } catch (error) {
+    for (const part of started) await part[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function openHttp(
+  http: string,
+  health: () => Health,
+  metrics: () => Promise<string>,
+  { logger }: NodeOptions,
+): Promise<HttpServer | undefined> {
+  if (http === 'off') return undefined;
+  const { host, port } = parseAddress(http);
+  return startHttp({ host, port, health, metrics, logger });
+}

@@ -1,0 +1,124 @@
+/** What a program can set of its node; one set of defaults, one check. */
+import { DEFAULTS as DISTRIBUTION_DEFAULTS, type DistributionSettings, parseAddress } from '@liminal-node/distribution';
+import {
+  anything,
+  type Logger,
+  type MailboxBound,
+  type OptionCheck,
+  type OptionChecks,
+  parseNodeName,
+  randomCreation,
+  resolveOptions,
+  silentLogger,
+  systemEnvironment,
+  wholeNumber,
+} from '@liminal-node/scheduler';
+
+/** What can be tuned of the connections between nodes; see `DistributionSettings` for each. */
+export type DistributionTuning = Omit<
+  DistributionSettings,
+  | 'name'
+  | 'creation'
+  | 'cookie'
+  | 'listen'
+  | 'hidden'
+  | 'dialLearned'
+  | 'seeds'
+  | 'environment'
+  | 'transport'
+  | 'logger'
+>;
+
+export interface NodeOptions {
+  /** `name@host`, unique in the cluster. @default `node-` and a random number, @127.0.0.1 */
+  readonly name: string;
+  /** `host:port` where other nodes may connect, port 0 for any free one, or `off`. @default '127.0.0.1:0' */
+  readonly listen: string;
+  /** `host:port` for /livez, /readyz and /metrics, or `off`. @default 'off' */
+  readonly http: string;
+  /** `host:port` of nodes to join. They need not be up: joining goes on for ever. @default none */
+  readonly seeds: readonly string[];
+  /** The secret that the nodes of a cluster share. @default LIMINAL_COOKIE, else LIMINAL_COOKIE_FILE, else ~/.liminal/cookie */
+  readonly cookie: string | undefined;
+  /** A file with the cookie. @default none */
+  readonly cookieFile: string | undefined;
+  /** Scheduler threads, from 0: everything on the home thread. @default one less than the processors, at least 1 */
+  readonly threads: number | undefined;
+  /** No member of the cluster, and told to nobody; for tools. @default false */
+  readonly hidden: boolean;
+  /** Connect to the nodes that peers tell of as well. @default true */
+  readonly dialLearned: boolean;
+  /** Milliseconds that `drain` may take to deliver what was accepted. @default 10,000 */
+  readonly drainTimeoutMs: number;
+  /** The bound of mailboxes that ask for no other. @default 1,000,000 messages, 64 MiB, drop-newest */
+  readonly mailbox: MailboxBound | undefined;
+  /** Bytes of an encoded payload; a publish beyond it is refused. @default 8 MiB */
+  readonly maxPayloadBytes: number | undefined;
+  /** @default see `DistributionSettings` */
+  readonly distribution: Partial<DistributionTuning>;
+  /** @default says nothing */
+  readonly logger: Logger;
+}
+
+const address: OptionCheck = (value) => {
+  if (value === 'off') return undefined;
+  try {
+    parseAddress(String(value));
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+};
+
+const name: OptionCheck = (value) => {
+  try {
+    parseNodeName(String(value));
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+};
+
+const optional =
+  (check: OptionCheck): OptionCheck =>
+  (value) =>
+    value === undefined ? undefined : check(value);
+
+const CHECKS: OptionChecks<NodeOptions> = {
+  name,
+  listen: address,
+  http: address,
+  // Checked by distribution, under the same name.
+  seeds: anything,
+  cookie: anything,
+  cookieFile: anything,
+  threads: optional(wholeNumber(0, 255)),
+  hidden: anything,
+  dialLearned: anything,
+  drainTimeoutMs: wholeNumber(0),
+  mailbox: anything,
+  maxPayloadBytes: optional(wholeNumber(1, DISTRIBUTION_DEFAULTS.maxFrameBytes / 2)),
+  distribution: anything,
+  logger: anything,
+};
+
+/** @throws OptionError that names the option. */
+export function resolveNodeOptions(given: Partial<NodeOptions> | undefined): Readonly<NodeOptions> {
+  const defaults: NodeOptions = {
+    name: `node-${randomCreation(systemEnvironment).toString(36)}@127.0.0.1`,
+    listen: '127.0.0.1:0',
+    http: 'off',
+    seeds: [],
+    cookie: undefined,
+    cookieFile: undefined,
+    threads: undefined,
+    hidden: false,
+    dialLearned: true,
+    drainTimeoutMs: 10_000,
+    mailbox: undefined,
+    maxPayloadBytes: undefined,
+    distribution: {},
+    logger: silentLogger,
+  };
+  return resolveOptions(given, defaults, CHECKS);
+}

@@ -1,0 +1,11 @@
+/**
+ * Scoped, distributed process groups. `startPg` runs one scope on one node.
+ */
+export type { ChangesOptions, GroupChange, GroupSnapshot } from './changes.js';
+export type { PgCounters, RefusalReason } from './counters.js';
+export * from './errors.js';
+export type { PgOptions, PgTuning } from './options.js';
+export { type Pg, startPg } from './pg.js';
+export type { DistributionPort, PgSession, ProcessHost, SessionEvent } from './port.js';
+export type { MemberChange } from './remote-groups.js';
+export type { RemoteMember } from './views.js';

@@ -1,0 +1,59 @@
+/**
+ * What a scope's state looks like from outside: by group and by node. All results are the caller's own.
+ */
+import type { NodeName, Pid } from '@liminal-node/scheduler';
+import type { GroupState } from './group-state.js';
+import { listed, type Members } from './local-groups.js';
+
+export interface RemoteMember {
+  readonly node: NodeName;
+  readonly pid: Pid;
+}
+
+/** Local members first, then by session; every pid as often as it has joined. */
+export function membersIn({ local, remote }: GroupState, group: string): Pid[] {
+  const pids = listed(local.groups.get(group));
+  for (const members of remote.inGroup(group)?.values() ?? []) for (const pid of listed(members)) pids.push(pid);
+  return pids;
+}
+
+export function localMembersIn({ local }: GroupState, group: string): Pid[] {
+  return listed(local.groups.get(group));
+}
+
+export function remoteMembersIn({ remote }: GroupState, group: string): RemoteMember[] {
+  const found: RemoteMember[] = [];
+  for (const [{ session }, members] of remote.inGroup(group) ?? []) {
+    for (const pid of listed(members)) found.push({ node: session.node, pid });
+  }
+  return found;
+}
+
+/** Costs no more than the nodes that it returns. */
+export function nodesIn({ remote }: GroupState, group: string): NodeName[] {
+  const nodes: NodeName[] = [];
+  for (const { session } of remote.inGroup(group)?.keys() ?? []) nodes.push(session.node);
+  return nodes;
+}
+
+export function membersOfNode({ node, local, remote }: GroupState, asked: NodeName): Map<string, Pid[]> {
+  return byGroup(asked === node ? local.groups : remote.viewOf(asked)?.groups);
+}
+
+export function groupNames({ local, remote }: GroupState): string[] {
+  return [...new Set([...local.groups.keys(), ...remote.groups])];
+}
+
+/** Every group with its members, or that group alone where it has any. */
+export function allMembers(state: GroupState, group?: string): Map<string, Pid[]> {
+  const all = new Map<string, Pid[]>();
+  for (const name of group === undefined ? groupNames(state) : [group]) {
+    const pids = membersIn(state, name);
+    if (pids.length > 0) all.set(name, pids);
+  }
+  return all;
+}
+
+function byGroup(groups: ReadonlyMap<string, Members> | undefined): Map<string, Pid[]> {
+  return new Map([...(groups ?? [])].map(([group, members]) => [group, listed(members)]));
+}

@@ -1,0 +1,203 @@
+/**
+ * The bodies of pg's frames. Each begins with the scope (text), because several scopes share a connection.
+ * Numbers are big-endian; text is UTF-8 behind a 16-bit length.
+ *
+ *   PG_SNAPSHOT  scope, version u48, part u32 (counts from 0), last u8 (0 or 1), groups u32,
+ *                per group: name text, members u32 (1 or more), per member: thread u32, serial u48, joins u32 (1 or more)
+ *   PG_UPDATE    scope, version u48, changes u32, per change: name text, thread u32, serial u48, joins u32 (0: left)
+ *   PG_RESYNC    scope
+ *
+ * A member is named by thread and serial alone: node and creation are those of the session that carries the
+ * frame, so that a peer can speak only about its own processes. An update without changes announces the version
+ * that the receiver should know. Joins are absolute, not increments.
+ *
+ * Every fault is a `ProtocolError`, and nothing is allocated from a declared count before the bytes for it have been seen.
+ */
+import { ByteReader, ByteWriter, ProtocolError } from '@liminal-node/scheduler';
+
+/** pg's rows in distribution's table of frame types. */
+export const PG_SNAPSHOT = 40;
+export const PG_UPDATE = 41;
+export const PG_RESYNC = 42;
+
+/** A body of this many bytes or more is neither made nor taken. */
+export const MAX_FRAME_BYTES = 256 * 1024;
+
+/** A scope's name in bytes of UTF-8, at most. */
+export const MAX_SCOPE_BYTES = 255;
+
+/** One process in a group, as its own node tells it; `joins` is how often it has joined. */
+export interface WireMember {
+  readonly thread: number;
+  readonly serial: number;
+  readonly joins: number;
+}
+
+export interface WireGroup {
+  readonly group: string;
+  readonly members: readonly WireMember[];
+}
+
+/** How often a process has joined a group from now on; 0: it has left. */
+export interface WireChange extends WireMember {
+  readonly group: string;
+}
+
+/** One part of all that the sender's node has, as of `version`. Takes effect with the last part. */
+export interface SnapshotFrame {
+  readonly type: 'snapshot';
+  readonly version: number;
+  readonly part: number;
+  readonly last: boolean;
+  readonly groups: readonly WireGroup[];
+}
+
+/** Changes that make `version` of version - 1; without changes: `version` is what you should know. */
+export interface UpdateFrame {
+  readonly type: 'update';
+  readonly version: number;
+  readonly changes: readonly WireChange[];
+}
+
+/** Asks for a snapshot. */
+export interface ResyncFrame {
+  readonly type: 'resync';
+}
+
+export type PgFrame = SnapshotFrame | UpdateFrame | ResyncFrame;
+
+export function frameTypeOf(frame: PgFrame): number {
+  switch (frame.type) {
+    case 'snapshot':
+      return PG_SNAPSHOT;
+    case 'update':
+      return PG_UPDATE;
+    case 'resync':
+      return PG_RESYNC;
+    default:
+      return frame satisfies never;
+  }
+}
+
+export function encodeFrame(scope: string, frame: PgFrame): Uint8Array {
+  const writer = new ByteWriter().text(scope);
+  switch (frame.type) {
+    case 'snapshot':
+      writer
+        .u48(frame.version)
+        .u32(frame.part)
+        .u8(frame.last ? 1 : 0)
+        .u32(frame.groups.length);
+      for (const { group, members } of frame.groups) {
+        writer.text(group).u32(members.length);
+        for (const member of members) writeMember(writer, member);
+      }
+      break;
+    case 'update':
+      writer.u48(frame.version).u32(frame.changes.length);
+      for (const change of frame.changes) writeMember(writer.text(change.group), change);
+      break;
+    case 'resync':
+      break;
+    default:
+      frame satisfies never;
+  }
+  return writer.take();
+}
+
+const MEMBER_BYTES = 4 + 6 + 4;
+const SHORTEST_NAME = 2 + 1;
+
+/** What a group costs in a snapshot besides its members, in bytes. */
+export function groupHeaderBytes(group: string): number {
+  return 2 + Buffer.byteLength(group) + 4;
+}
+
+/** What one member of a group costs in a snapshot, in bytes. */
+export const SNAPSHOT_MEMBER_BYTES = MEMBER_BYTES;
+
+/** What one change costs in an update, in bytes. */
+export function changeBytes(group: string): number {
+  return 2 + Buffer.byteLength(group) + MEMBER_BYTES;
+}
+
+/** What a frame's fields before its items cost at most, in bytes. */
+export const FRAME_HEADER_BYTES = 2 + MAX_SCOPE_BYTES + 6 + 4 + 1 + 4;
+
+/**
+ * The scope that a body is for, and a reader that stands behind it.
+ * @throws ProtocolError
+ */
+export function readScope(body: Uint8Array): { scope: string; reader: ByteReader } {
+  if (body.length >= MAX_FRAME_BYTES) throw new ProtocolError('too long', `pg frame of ${body.length} bytes`);
+  const reader = new ByteReader(body);
+  return { scope: reader.text(MAX_SCOPE_BYTES), reader };
+}
+
+/**
+ * What follows the scope in a body of that frame type.
+ * @throws ProtocolError
+ */
+export function decodeFrame(type: number, reader: ByteReader, maxGroupBytes: number): PgFrame {
+  const frame = readFrame(type, reader, maxGroupBytes);
+  reader.end();
+  return frame;
+}
+
+function readFrame(type: number, reader: ByteReader, maxGroupBytes: number): PgFrame {
+  switch (type) {
+    case PG_SNAPSHOT:
+      return readSnapshot(reader, maxGroupBytes);
+    case PG_UPDATE:
+      return readUpdate(reader, maxGroupBytes);
+    case PG_RESYNC:
+      return { type: 'resync' };
+    default:
+      throw new ProtocolError('bad type', `frame type ${type} is not pg's`);
+  }
+}
+
+function readSnapshot(reader: ByteReader, maxGroupBytes: number): SnapshotFrame {
+  const version = reader.u48();
+  const part = reader.u32();
+  const last = reader.u8();
+  if (last > 1) throw new ProtocolError('bad flag', `last is ${last}`);
+  const groups: WireGroup[] = [];
+  for (let left = reader.count(SHORTEST_NAME + 4 + MEMBER_BYTES); left > 0; left--) {
+    const group = readGroupName(reader, maxGroupBytes);
+    const members: WireMember[] = [];
+    const count = reader.count(MEMBER_BYTES);
+    if (count === 0) throw new ProtocolError('bad count', 'a group without members');
+    for (let member = 0; member < count; member++) members.push(readMember(reader, 1));
+    groups.push({ group, members });
+  }
+  return { type: 'snapshot', version, part, last: last === 1, groups };
+}
+
+function readUpdate(reader: ByteReader, maxGroupBytes: number): UpdateFrame {
+  const version = reader.u48();
+  const changes: WireChange[] = [];
+  for (let left = reader.count(SHORTEST_NAME + MEMBER_BYTES); left > 0; left--) {
+    const group = readGroupName(reader, maxGroupBytes);
+    changes.push({ group, ...readMember(reader, 0) });
+  }
+  return { type: 'update', version, changes };
+}
+
+function readGroupName(reader: ByteReader, maxGroupBytes: number): string {
+  const group = reader.text(maxGroupBytes);
+  if (group === '') throw new ProtocolError('bad group', 'a group without a name');
+  return group;
+}
+
+function readMember(reader: ByteReader, fewestJoins: number): WireMember {
+  const thread = reader.u32();
+  const serial = reader.u48();
+  const joins = reader.u32();
+  if (joins < fewestJoins) throw new ProtocolError('bad count', 'a member that never joined');
+  return { thread, serial, joins };
+}
+
+function writeMember(writer: ByteWriter, { thread, serial, joins }: WireMember): void {
+  writer.u32(thread).u48(serial).u32(joins);
+}

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest';
+import { connect, disconnect, settle, startNode } from './memory-network.js';
+
+/** Two nodes, of which a has more members than it may give distribution in one burst, and flushes that wait. */
+function large(options = {}) {
+  const a = startNode('a@test', { maxFrameBytes: 1024, burstBytes: 3000, ...options });
+  const b = startNode('b@test');
+  const pids = Array.from({ length: 500 }, () => a.processes.spawn());
+  for (const pid of pids) a.pg.join('g', pid);
+  const flushes: (() => void)[] = [];
+  a.distribution.flushes = flushes;
+  connect(a.distribution, b.distribution);
+  /** Lets every flush come that waits, and those that are asked for thereupon. */
+  const flushAll = async () => {
+    for (let flush = flushes.shift(); flush !== undefined; flush = flushes.shift()) {
+      flush();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    settle(a.distribution, b.distribution);
+  };
+  return { a, b, pids, flushes, flushAll, inbox: b.distribution.session(a.name).inbox };
+}
+
+describe('a membership larger than a queue', () => {
+  test('goes out in bursts, each when the one before has been flushed, and later changes behind it', async () => {
+    const { a, b, pids, flushes, flushAll, inbox } = large();
+    expect(inbox.reduce((bytes, { body }) => bytes + body.length, 0)).toBeLessThan(3000 + 1024);
+    expect(flushes.length).toBe(1);
+    const late = a.processes.spawn();
+    a.pg.join('g', late);
+    a.pg.leave('g', pids[0] ?? late);
+    settle(a.distribution, b.distribution);
+    expect(b.pg.members('g')).toEqual([]);
+    await flushAll();
+    expect(b.pg.members('g')).toEqual([...pids.slice(1), late]);
+    expect(b.pg.counters.refused.gap).toBe(0);
+  });
+
+  test('what may not wait any more is dropped and counted, and the peer asks anew', async () => {
+    const { a, b, flushAll } = large({ maxHeldBytes: 2000 });
+    await flushAll();
+    expect(a.pg.counters.refused['not queued']).toBeGreaterThan(0);
+    expect(b.pg.members('g')).toEqual([]);
+    a.distribution.flushes = undefined;
+    for (let round = 0; round < 3; round++) {
+      a.pg.leave('g', a.pg.localMembers('g')[0] as never);
+      await flushAll();
+    }
+    expect(b.pg.counters.refused.gap).toBeGreaterThan(0);
+  });
+
+  test('what is held for a session is lost with it, and the next session begins anew', async () => {
+    const { a, b, pids, flushAll } = large();
+    disconnect(a.distribution.session(b.name));
+    connect(a.distribution, b.distribution);
+    await flushAll();
+    expect(b.pg.members('g')).toEqual(pids);
+    expect(b.pg.counters.refused.gap).toBe(0);
+  });
+
+  test('a stop drops what is held, and peers hear that all have left', async () => {
+    const { a, b, flushAll } = large();
+    a.pg.stop();
+    settle(a.distribution, b.distribution);
+    await flushAll();
+    expect(b.pg.members('g')).toEqual([]);
+    expect(b.pg.counters.refused).toMatchObject({ gap: 0, 'awaiting snapshot': 0 });
+  });
+});

@@ -1,0 +1,84 @@
+/**
+ * Parts of a node that live on its home thread, asked by processes of any thread.
+ *
+ * A request goes to home and its answer comes back as parcels between threads, in order with what the thread
+ * sends otherwise. Parcels never come from a peer, so a service knows that who asks is a process of this node.
+ */
+import { ThreadDownError } from './errors.js';
+import type { ServiceControl } from './parcel.js';
+import type { Pid } from './pid.js';
+import { portableError, reviveError } from './portable-error.js';
+import { HOME, type Runtime } from './runtime.js';
+
+/** Answers a request of the process `from`. What it throws is thrown at whoever asked. */
+export type Service = (from: Pid, body: unknown) => unknown;
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Services {
+  readonly #runtime: Runtime;
+  readonly #services = new Map<string, Service>();
+  readonly #waiting = new Map<number, Waiting>();
+  #requests = 0;
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  /** On the home thread: answers requests for `service` from now on. */
+  provide(service: string, answer: Service): void {
+    if (this.#services.has(service)) throw new TypeError(`service "${service}" is provided already`);
+    this.#services.set(service, answer);
+  }
+
+  async request(from: Pid, service: string, body: unknown): Promise<unknown> {
+    if (this.#runtime.options.thread === HOME) return this.#answer(from, service, this.#runtime.prepare(body));
+    return new Promise((resolve, reject) => {
+      const request = this.#requests++;
+      if (!this.#runtime.sendControl(HOME, { type: 'request', request, from, service, body })) {
+        return reject(new ThreadDownError('the home thread has ended'));
+      }
+      this.#waiting.set(request, { resolve, reject });
+    });
+  }
+
+  control(thread: number, control: ServiceControl): void {
+    switch (control.type) {
+      case 'request':
+        void this.#reply(thread, control);
+        break;
+      case 'answered':
+        this.#take(control.request)?.resolve(control.value);
+        break;
+      case 'refused':
+        this.#take(control.request)?.reject(reviveError(control.error));
+        break;
+      default:
+        control satisfies never;
+    }
+  }
+
+  async #reply(thread: number, { request, from, service, body }: ServiceControl & { type: 'request' }): Promise<void> {
+    try {
+      const value = await this.#answer(from, service, body);
+      this.#runtime.sendControl(thread, { type: 'answered', request, value });
+    } catch (error) {
+      this.#runtime.sendControl(thread, { type: 'refused', request, error: portableError(error) });
+    }
+  }
+
+  #answer(from: Pid, service: string, body: unknown): unknown {
+    const answer = this.#services.get(service);
+    if (answer === undefined) throw new TypeError(`this node runs no service "${service}"`);
+    return answer(from, body);
+  }
+
+  #take(request: number): Waiting | undefined {
+    const waiting = this.#waiting.get(request);
+    this.#waiting.delete(request);
+    return waiting;
+  }
+}

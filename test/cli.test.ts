@@ -1,0 +1,338 @@
+/**
+ * The commands at work, as the README shows them, on free ports.
+ */
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import {
+  CLI,
+  DEADLINE_MS,
+  type JsonLine,
+  type NodeProcess,
+  parseLine,
+  runCli,
+  startCli,
+  startNodeProcess,
+  temporaryHome,
+} from './support/cli.js';
+import { freePort } from './support/free-port.js';
+
+/** Two nodes that know each other. */
+async function startPair(): Promise<{ a: NodeProcess; b: NodeProcess }> {
+  const a = await startNodeProcess(['--name', 'a@127.0.0.1']);
+  const b = await startNodeProcess(['--name', 'b@127.0.0.1', '--seed', a.listen]);
+  await Promise.all([a.cli.event('peer-up', { node: b.name }), b.cli.event('peer-up', { node: a.name })]);
+  return { a, b };
+}
+
+async function readiness(node: NodeProcess): Promise<{ status: number; body: { ready: boolean; unmet?: string[] } }> {
+  const response = await fetch(`http://${node.http}/readyz`);
+  return { status: response.status, body: (await response.json()) as { ready: boolean; unmet?: string[] } };
+}
+
+/** Asks until the answer is right: readiness has no event to wait for. */
+async function untilReady(node: NodeProcess): Promise<void> {
+  const end = performance.now() + DEADLINE_MS;
+  for (;;) {
+    const { status, body } = await readiness(node);
+    if (status === 200) return;
+    if (performance.now() > end) throw new Error(`not ready: ${JSON.stringify(body)}`);
+  }
+}
+
+describe('start', () => {
+  it('says in JSON where it really listens, and that a second node came and left', async () => {
+    const { a, b } = await startPair();
+    await using _a = a;
+    await using _b = b;
+    const [first] = await a.cli.stdout.first(1);
+    expect(parseLine(first ?? '')).toMatchObject({
+      event: 'ready',
+      name: 'a@127.0.0.1',
+      listen: a.listen,
+      http: a.http,
+    });
+    expect(a.listen).toMatch(/^127\.0\.0\.1:[1-9]\d*$/);
+    expect(await a.cli.event('peer-up', { node: b.name })).toMatchObject({ address: b.listen });
+    b.cli.signal('SIGTERM');
+    await a.cli.event('peer-down', { node: b.name, reason: 'left' });
+    expect(await b.cli.exit()).toEqual({ code: 0, signal: null });
+    await b.cli.event('draining', { signal: 'SIGTERM' });
+    expect(parseLine(b.cli.stdout.lines.at(-1) ?? '')).toEqual({ event: 'stopped', cut: [] });
+    for (const line of [...a.cli.stdout.lines, ...b.cli.stdout.lines]) expect(parseLine(line)).toBeDefined();
+  });
+
+  it('prints for people the command that joins a second node, and that command works', async () => {
+    const home = temporaryHome();
+    await using a = startCli(['start', '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'], { home });
+    const command = (await a.stdout.line('npx liminal-node start')).trim();
+    await a.stdout.line('Ctrl-C');
+    expect(a.stdout.text).toContain('a@127.0.0.1');
+    expect(a.stdout.text).toContain('(made just now');
+    expect(statSync(join(home, '.liminal', 'cookie')).mode & 0o777).toBe(0o600);
+    const [, , ...args] = command.split(' ');
+    await using b = startCli(args, { home });
+    await a.stdout.line(/up\s+b@127\.0\.0\.1/);
+    await b.stdout.line(/up\s+a@127\.0\.0\.1/);
+    b.signal('SIGINT');
+    expect(await b.exit()).toEqual({ code: 0, signal: null });
+    await a.stdout.line(/down\s+b@127\.0\.0\.1: left/);
+    a.signal('SIGINT');
+    expect(await a.exit()).toEqual({ code: 0, signal: null });
+    expect(a.stderr.text).not.toMatch(/warn|error/i);
+  });
+
+  it('takes every flag from the environment, and flags win', async () => {
+    await using a = await startNodeProcess(['--name', 'flag@127.0.0.1'], {
+      env: { LIMINAL_NAME: 'variable@127.0.0.1', LIMINAL_THREADS: '1', LIMINAL_LOG_LEVEL: 'error' },
+    });
+    expect(a.name).toBe('flag@127.0.0.1');
+    const env = { LIMINAL_LISTEN: '127.0.0.1:0', LIMINAL_HTTP: 'off', LIMINAL_JSON: '1', LIMINAL_SEED: a.listen };
+    await using b = startCli(['start'], { env: { ...env, LIMINAL_NAME: 'variable@127.0.0.1' } });
+    expect(await b.event('ready')).toMatchObject({ name: 'variable@127.0.0.1', http: null });
+    await b.event('peer-up', { node: 'flag@127.0.0.1' });
+  });
+
+  it('runs an app, and is ready when the app says so', async () => {
+    const home = temporaryHome();
+    writeFileSync(
+      join(home, 'app.mjs'),
+      `export default async function (node) {
+        await new Promise((resolve) => process.stdin.once('data', resolve));
+        console.log(JSON.stringify({ event: 'app', name: node.name }));
+        const ticks = node.channel('ticks');
+        const subscription = ticks.subscribe();
+        await ticks.publish({ tick: 1 });
+        for await (const envelope of subscription) {
+          console.log(JSON.stringify({ event: 'tick', payload: envelope.payload }));
+          break;
+        }
+      }`,
+    );
+    await using a = startCli(['start', '--json', '--listen', '127.0.0.1:0', '--http', 'off', '--app', 'app.mjs'], {
+      home,
+      cwd: home,
+    });
+    a.write('go\n');
+    await a.event('ready');
+    expect(a.stdout.lines.map((line) => parseLine(line)?.['event'])).toEqual(['app', 'tick', 'ready']);
+  });
+
+  it('drains on SIGTERM, and a second signal ends it at once', async () => {
+    const { a, b } = await startPair();
+    await using _a = a;
+    await using _b = b;
+    // The peer is frozen, so that its answer to the goodbye has to be waited for.
+    b.cli.signal('SIGSTOP');
+    a.cli.signal('SIGTERM');
+    await a.cli.event('draining');
+    a.cli.signal('SIGTERM');
+    expect(await a.cli.exit()).toEqual({ code: 1, signal: null });
+    await a.cli.stderr.line('SIGTERM again');
+    expect(a.cli.stdout.text).not.toContain('"stopped"');
+  });
+
+  it('stops for a SIGINT that comes while the app is still starting', async () => {
+    const home = temporaryHome();
+    writeFileSync(
+      join(home, 'app.mjs'),
+      'export default () => { console.log("started"); return new Promise(() => {}); }',
+    );
+    await using a = startCli(['start', '--json', '--listen', '127.0.0.1:0', '--http', 'off', '--app', 'app.mjs'], {
+      home,
+      cwd: home,
+    });
+    await a.stdout.line('started');
+    a.signal('SIGINT');
+    expect(await a.exit()).toEqual({ code: 0, signal: null });
+    expect(a.stdout.text).not.toContain('"ready"');
+  });
+
+  it('answers probes truthfully while its seed is down, and joins when the seed comes up', async () => {
+    const seed = `127.0.0.1:${await freePort()}`;
+    await using b = await startNodeProcess(['--name', 'b@127.0.0.1', '--seed', seed]);
+    expect((await fetch(`http://${b.http}/livez`)).status).toBe(200);
+    const before = await readiness(b);
+    expect(before.status).toBe(503);
+    expect(before.body.unmet?.join()).toContain(seed);
+    await using a = await startNodeProcess(['--name', 'a@127.0.0.1', '--listen', seed]);
+    await b.cli.event('peer-up', { node: a.name });
+    await untilReady(b);
+    const metrics = await (await fetch(`http://${b.http}/metrics`)).text();
+    expect(metrics).toMatch(/^liminal_peers_up(\{.*\})? 1$/m);
+    expect(metrics).toMatch(/^liminal_distribution_sessions_up_total(\{.*\})? 1$/m);
+  });
+
+  it('ends when nobody reads its output any more', async () => {
+    const { a, b } = await startPair();
+    await using _a = a;
+    await using _b = b;
+    a.cli.closeOutput();
+    b.cli.signal('SIGTERM');
+    expect(await a.cli.exit()).toEqual({ code: 0, signal: null });
+    expect(a.cli.stderr.text).not.toContain('EPIPE');
+  });
+});
+
+describe('subscribe and publish', () => {
+  it('carry a payload from one node to a subscriber on the other, and nobody lists them as members', async () => {
+    const { a, b } = await startPair();
+    await using _a = a;
+    await using _b = b;
+    await using reader = startCli(['subscribe', 'orders', '--connect', a.listen]);
+    await reader.stderr.line('subscribed to orders on a@127.0.0.1');
+    const published = await runCli(['publish', 'orders', '{"id":1,"total":99.5}', '--connect', b.listen]);
+    expect(published).toMatchObject({ code: 0, stderr: '' });
+    expect(await reader.stdout.first(1)).toEqual(['{"id":1,"total":99.5}']);
+    const members = await runCli(['nodes', '--connect', a.listen, '--json']);
+    expect(
+      members.stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => parseLine(line)?.['name']),
+    ).toEqual([a.name, b.name]);
+    reader.signal('SIGINT');
+    expect(await reader.exit()).toEqual({ code: 0, signal: null });
+    for (const { cli } of [a, b]) {
+      const peers = cli.stdout.lines.map(parseLine).filter((line) => line?.['event'] === 'peer-up');
+      expect(peers).toHaveLength(1);
+    }
+  });
+
+  it('print envelopes and receipts in JSON, in order, and end after the count', async () => {
+    const { a, b } = await startPair();
+    await using _a = a;
+    await using _b = b;
+    await using reader = startCli(['subscribe', 'orders', '--connect', a.listen, '--json', '--count', '500']);
+    const subscribed = parseLine(await reader.stderr.line('"subscribed"'));
+    expect(subscribed).toEqual({ event: 'subscribed', channel: 'orders', node: a.name });
+    const input = Array.from({ length: 500 }, (_, id) => `{"id":${id}}\n`).join('');
+    const { code, stdout } = await runCli(['publish', 'orders', '-', '--connect', b.listen, '--json'], { input });
+    expect(code).toBe(0);
+    const receipts = stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => parseLine(line));
+    expect(receipts).toHaveLength(500);
+    for (const receipt of receipts) expect(receipt).toEqual({ local: 0, nodes: 1, dropped: 0 });
+    expect(await reader.exit()).toEqual({ code: 0, signal: null });
+    const envelopes = reader.stdout.lines.map((line) => parseLine(line) as JsonLine & { payload: { id: number } });
+    expect(envelopes.map(({ payload }) => payload.id)).toEqual(Array.from({ length: 500 }, (_, id) => id));
+    expect(envelopes[0]).toMatchObject({ channel: 'orders', parents: [] });
+    expect(envelopes[0]?.['publisher']).toMatch(/^b@127\.0\.0\.1#/);
+    expect(new Set(envelopes.map((envelope) => envelope['id'])).size).toBe(500);
+    expect(Math.abs(Date.now() - Number(envelopes[0]?.['timestamp']))).toBeLessThan(DEADLINE_MS);
+  });
+
+  it('publish what comes before a bad line, name the place, and publish nothing after it', async () => {
+    await using a = await startNodeProcess();
+    await using reader = startCli(['subscribe', 'orders', '--connect', a.listen]);
+    await reader.stderr.line('subscribed to orders');
+    const bad = await runCli(['publish', 'orders', '-', '--connect', a.listen], { input: '1\n\n2\n{"id":oops}\n3\n' });
+    expect(bad).toMatchObject({ code: 2, stdout: '' });
+    expect(bad.stderr).toContain('line 4 is not JSON: at column 7');
+    expect(bad.stderr).toContain('The 2 messages before it were published.');
+    await runCli(['publish', 'orders', '"the end"', '--connect', a.listen]);
+    expect(await reader.stdout.first(3)).toEqual(['1', '2', '"the end"']);
+  });
+
+  it('say when nobody is subscribed', async () => {
+    await using a = await startNodeProcess();
+    const { code, stdout } = await runCli(['publish', 'orders', '1', '--connect', a.listen]);
+    expect([code, stdout.trim()]).toEqual([0, 'published to orders on a@127.0.0.1: nobody is subscribed']);
+  });
+
+  it('go on after the node was lost and came back, and say so', async () => {
+    const home = temporaryHome();
+    const first = await startNodeProcess([], { home });
+    await using reader = startCli(['subscribe', 'orders', '--connect', first.listen], { home });
+    await reader.stderr.line('subscribed to orders');
+    await first.cli.kill();
+    await reader.stderr.line('lost a@127.0.0.1');
+    await using second = await startNodeProcess(['--listen', first.listen], { home });
+    await reader.stderr.line('connected to a@127.0.0.1 again');
+    const publish = async (): Promise<string> =>
+      (await runCli(['publish', 'orders', '2', '--connect', second.listen])).stdout;
+    // The subscription is told behind the connection: until it is there, a publish reaches nobody.
+    const end = performance.now() + DEADLINE_MS;
+    while ((await publish()).includes('nobody') && performance.now() < end);
+    expect(await reader.stdout.first(1)).toEqual(['2']);
+  });
+
+  it('show what JSON has no words for', async () => {
+    const home = temporaryHome();
+    writeFileSync(
+      join(home, 'app.mjs'),
+      `export default async function (node) {
+        process.stdin.once('data', () => node.channel('odd').publish({ map: new Map([[1n, new Set(['x'])]]), bytes: new Uint8Array([1, 2]) }));
+      }`,
+    );
+    await using a = await startNodeProcess(['--app', 'app.mjs'], { home, cwd: home });
+    await using reader = startCli(['subscribe', 'odd', '--connect', a.listen, '--count', '1'], { home });
+    await reader.stderr.line('subscribed to odd');
+    a.cli.write('go\n');
+    await reader.exit();
+    expect(JSON.parse(reader.stdout.text)).toEqual({
+      map: { $map: [[{ $bigint: '1' }, { $set: ['x'] }]] },
+      bytes: { $binary: 'AQI=', type: 'Uint8Array' },
+    });
+  });
+
+  it('end in silence when the reader of a pipe has left', async () => {
+    await using a = await startNodeProcess();
+    await using reader = startCli(['subscribe', 'orders', '--connect', a.listen]);
+    await reader.stderr.line('subscribed to orders');
+    reader.closeOutput();
+    await runCli(['publish', 'orders', '-', '--connect', a.listen], { input: '1\n2\n3\n' });
+    expect(await reader.exit()).toEqual({ code: 0, signal: null });
+    expect(reader.stderr.lines).toHaveLength(1);
+  });
+});
+
+describe('nodes', () => {
+  it('shows each member with address, state, age and round trip', async () => {
+    const { a, b } = await startPair();
+    await using _a = a;
+    await using _b = b;
+    const table = await runCli(['nodes', '--connect', b.listen]);
+    expect(table).toMatchObject({ code: 0, stderr: '' });
+    const [head, own, other, ...rest] = table.stdout.split('\n').filter(Boolean);
+    expect(rest).toEqual([]);
+    expect(head?.split(/\s{2,}/)).toEqual(['NAME', 'ADDRESS', 'STATE', 'SINCE', 'ROUND TRIP']);
+    expect(own).toMatch(new RegExp(`^b@127\\.0\\.0\\.1\\s+${b.listen}\\s+self\\s`));
+    expect(other).toMatch(new RegExp(`^a@127\\.0\\.0\\.1\\s+${a.listen}\\s+up\\s`));
+    const json = await runCli(['nodes', '--connect', b.listen, '--json']);
+    const members = json.stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => parseLine(line));
+    expect(members).toMatchObject([
+      { name: b.name, address: b.listen, state: 'self', roundTripMs: null },
+      { name: a.name, address: a.listen, state: 'up' },
+    ]);
+  });
+});
+
+describe('help', () => {
+  it.each(['start', 'subscribe', 'publish', 'nodes', 'demo'])(
+    'of %s has examples and the variables',
+    async (command) => {
+      const { code, stdout, stderr } = await runCli([command, '--help']);
+      expect([code, stderr]).toEqual([0, '']);
+      for (const word of ['Examples:', `liminal-node ${command}`, 'env: LIMINAL_JSON']) expect(stdout).toContain(word);
+    },
+  );
+
+  it('and version are on stdout', async () => {
+    expect((await runCli(['--help'])).stdout).toContain('Exit codes:');
+    expect(await runCli(['--version'])).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+/),
+    });
+  });
+
+  it('of the package is the same file that npx runs', () => {
+    expect(statSync(CLI).mode & 0o111).not.toBe(0);
+  });
+});
