@@ -159,17 +159,21 @@ describe('with a node running', () => {
     if (command === 'nodes') await node.cli.stderr.line('cookie', { after });
     expect(node.cli.stderr.text).not.toContain(COOKIE);
   });
+});
 
-  it('a second one with another cookie says why it does not join, and so does the first', async () => {
-    await using other = await startNodeProcess(['--name', 'stranger@127.0.0.1', '--seed', node.listen], {
-      env: { LIMINAL_COOKIE: 'quite another cookie' },
-    });
-    await other.cli.stderr.line('cookie');
-    await node.cli.stderr.line(/cookie.*stranger@127\.0\.0\.1|stranger@127\.0\.0\.1.*cookie/);
-    const ready = await fetch(`http://${other.http}/readyz`);
-    expect(ready.status).toBe(503);
-    expect(await ready.text()).toContain('cookie');
+it('a node with another cookie does not join, and both nodes say why', async () => {
+  await using node = await startNodeProcess([], { env: { LIMINAL_COOKIE: COOKIE } });
+  await using other = await startNodeProcess(['--name', 'stranger@127.0.0.1', '--seed', node.listen], {
+    env: { LIMINAL_COOKIE: 'quite another cookie' },
   });
+  for (const { cli } of [node, other]) {
+    const said = await cli.stderr.line('do not have the same cookie');
+    for (const name of [node.name, other.name]) expect(said).toContain(name);
+    expect(cli.output).not.toMatch(/quite another cookie|the cookie of this test/);
+  }
+  const ready = await fetch(`http://${other.http}/readyz`);
+  expect(ready.status).toBe(503);
+  expect(await ready.text()).toContain('cookie');
 });
 
 describe('without a node', () => {
@@ -181,7 +185,7 @@ describe('without a node', () => {
     const address = `127.0.0.1:${await freePort()}`;
     const { code, stderr } = await refusal([command, ...args, '--connect', address]);
     expect(code).toBe(4);
-    for (const word of [address, 'refused', 'liminal-node start']) expect(stderr).toContain(word);
+    for (const word of [address, 'nothing listens', 'liminal-node start']) expect(stderr).toContain(word);
   });
 });
 

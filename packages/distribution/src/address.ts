@@ -6,7 +6,7 @@
 export interface Address {
   /** Without brackets, in lower case. */
   readonly host: string;
-  /** From 1 to 65535. */
+  /** From 1 to 65535; 0 only where to listen. */
   readonly port: number;
 }
 
@@ -17,9 +17,10 @@ const NAME_OR_IPV4 = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?$/;
 const IPV6 = /^[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9._-]{1,32})?$/;
 
 /**
+ * @param minPort 0 for an address to listen on, where port 0 is any that is free.
  * @throws TypeError that says what an address looks like.
  */
-export function parseAddress(text: string): Address {
+export function parseAddress(text: string, minPort = 1): Address {
   const colon = text.lastIndexOf(':');
   const portText = text.slice(colon + 1);
   const port = Number(portText);
@@ -32,7 +33,7 @@ export function parseAddress(text: string): Address {
     colon < 0 ||
     !isHost ||
     !/^\d{1,5}$/.test(portText) ||
-    port < 1 ||
+    port < minPort ||
     port > 65_535
   ) {
     throw new TypeError(

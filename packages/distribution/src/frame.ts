@@ -44,8 +44,8 @@ export class FrameDecoder {
   }
 
   /**
-   * Gives every frame that is complete with `chunk` to `sink`. Afterwards, and where the sink said false or
-   * something was thrown, bytes that were not given are held only in the first case: do not push again then.
+   * Gives every frame that is complete with `chunk` to `sink`, and holds the rest for the next chunk. Where the
+   * sink says false, or something is thrown, the stream is over: do not push again.
    * @throws ProtocolError `empty frame`, `frame too long`; and whatever the sink throws.
    */
   push(chunk: Uint8Array, sink: FrameSink): void {

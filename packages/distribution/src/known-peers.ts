@@ -146,8 +146,10 @@ export class AddressBook {
   /** @param address where the node says that it listens. */
   up(node: NodeName, address: string | null, now: number): void {
     this.#up.set(node, { since: now, address });
-    const entry = address === null ? undefined : this.#entries.get(address);
-    if (entry !== undefined) entry.node = node;
+    for (const entry of this.#entries.values()) {
+      if (entry.address === address) entry.node = node;
+      if (entry.node === node) entry.lastFailure = undefined;
+    }
   }
 
   /** @param left the node said that it goes: learned addresses of it are forgotten. */

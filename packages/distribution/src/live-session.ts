@@ -70,7 +70,7 @@ export class LiveSession implements Session, FrameOwner {
     this.released = new Promise((resolve) => {
       this.#release = resolve;
     });
-    this.#now = environment.now;
+    this.#now = () => environment.now();
     this.#counters = counters;
     this.#events = events;
     this.#connection = connection;

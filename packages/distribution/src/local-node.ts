@@ -80,7 +80,7 @@ export class LocalNode implements Distribution {
         forgetAfterMs: settings.forgetPeerAfterMs,
         maxLearned: settings.maxPeers,
       },
-      environment.random,
+      () => environment.random(),
     );
     const createRun = (address?: string): HandshakeRun => this.#createRun(address);
     const createConnection = (run: HandshakeRun, whenOpen?: () => void): FrameConnection =>
@@ -91,12 +91,13 @@ export class LocalNode implements Distribution {
     const dialler = new Dialler({ settings, counters, book, createRun, createConnection });
     const failures = new FailureReport(name, counters, logger);
     const { maxPeers } = settings;
+    const now = (): number => environment.now();
     this.#acceptor = acceptor;
     this.#dialler = dialler;
     this.#admission = new Admission({
       self: name,
       maxPeers,
-      now: environment.now,
+      now,
       sessions,
       dialler,
       acceptor,

@@ -96,7 +96,7 @@ export class Membership {
 
 class Reader implements AsyncIterableIterator<MembershipEvent> {
   readonly #events: MembershipEvent[] = [];
-  readonly #asked: { resolve(result: IteratorResult<MembershipEvent>): void; reject(error: unknown): void }[] = [];
+  readonly #asked: ((result: IteratorResult<MembershipEvent>) => void)[] = [];
   readonly #remove: (reader: Reader) => void;
   readonly #signal: AbortSignal | undefined;
   readonly #abort = (): void => {
@@ -113,8 +113,8 @@ class Reader implements AsyncIterableIterator<MembershipEvent> {
   }
 
   push(event: MembershipEvent): void {
-    const asked = this.#asked.shift();
-    if (asked !== undefined) asked.resolve({ done: false, value: event });
+    const answer = this.#asked.shift();
+    if (answer !== undefined) answer({ done: false, value: event });
     else if (this.#events.length < MAX_UNREAD) this.#events.push(event);
     else {
       this.#overflowed = true;
@@ -127,7 +127,7 @@ class Reader implements AsyncIterableIterator<MembershipEvent> {
     this.#ended = true;
     this.#remove(this);
     this.#signal?.removeEventListener('abort', this.#abort);
-    for (const asked of this.#asked.splice(0)) asked.resolve({ done: true, value: undefined });
+    for (const answer of this.#asked.splice(0)) answer({ done: true, value: undefined });
   }
 
   next(): Promise<IteratorResult<MembershipEvent>> {
@@ -138,7 +138,7 @@ class Reader implements AsyncIterableIterator<MembershipEvent> {
       return Promise.reject(new MembershipOverflowError(`${MAX_UNREAD} membership events were left unread`));
     }
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
-    return new Promise((resolve, reject) => this.#asked.push({ resolve, reject }));
+    return new Promise((resolve) => this.#asked.push(resolve));
   }
 
   return(): Promise<IteratorResult<MembershipEvent>> {

@@ -43,7 +43,12 @@ describe('the address book', () => {
     it.learn('y:1', a, 0);
     it.dialing('x:1');
     it.reached('x:1', a, 0);
+    it.failed('y:1', 'ECONNREFUSED', 0);
     it.up(a, 'y:1', 0);
+    expect(it.list().map((peer) => [peer.state, peer.lastFailure])).toEqual([
+      ['connected', undefined],
+      ['connected', undefined],
+    ]);
     expect([it.due(10), it.nextDueAt()]).toEqual([[], undefined]);
     it.down(a, false, 5_000);
     expect(it.due(5_000)).toEqual([]);

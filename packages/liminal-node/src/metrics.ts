@@ -26,8 +26,6 @@ export interface MetricsOptions {
   readonly gauges?: Readonly<Record<string, GaugeSource>>;
   /** Labels of every metric, for instance the node's name. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** Awaited at each scrape before anything is read, for what has to be asked for. */
-  readonly prepare?: () => Promise<void>;
 }
 
 export interface Metrics {
@@ -37,7 +35,7 @@ export interface Metrics {
 }
 
 /** A registry of its own, so that an application's prom-client metrics and two nodes in one program do not meet. */
-export function createMetrics({ counters, gauges = {}, labels = {}, prepare }: MetricsOptions): Metrics {
+export function createMetrics({ counters, gauges = {}, labels = {} }: MetricsOptions): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels(labels);
   collectRuntimeMetrics(registry);
@@ -55,7 +53,6 @@ export function createMetrics({ counters, gauges = {}, labels = {}, prepare }: M
   return {
     contentType: registry.contentType,
     async text() {
-      await prepare?.();
       for (const [owner, source] of Object.entries(counters)) setCounters(registry, known, owner, source());
       return registry.metrics();
     },

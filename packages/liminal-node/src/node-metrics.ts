@@ -9,22 +9,28 @@ import type { ClusterSync } from '@liminal-node/cluster-sync';
 import type { Distribution } from '@liminal-node/distribution';
 import type { Pg } from '@liminal-node/pg';
 import { type Environment, type Scheduler, systemEnvironment, type ThreadInfo } from '@liminal-node/scheduler';
-import { createMetrics, type Metrics } from './metrics.js';
+import { createMetrics } from './metrics.js';
+import type { RequestCounters } from './node-requests.js';
 
-export interface NodeMetricsOptions {
+export interface MeasuredParts {
   readonly scheduler: Scheduler;
-  readonly channels: Channels;
+  readonly distribution: Distribution;
+  /** The groups of the application. */
   readonly pg: Pg;
+  /** The groups behind the channels. */
+  readonly channelGroups: Pg;
+  readonly channels: Channels;
   readonly clusterSync: ClusterSync;
-  /** Undefined on a node that talks to no other. */
-  readonly distribution: Distribution | undefined;
-  readonly environment?: Environment;
+  readonly requests: RequestCounters;
 }
 
 const INSPECT_MS = 1_000;
 
-export function nodeMetrics(options: NodeMetricsOptions): Metrics {
-  const { scheduler, channels, pg, clusterSync, distribution, environment = systemEnvironment } = options;
+/** @returns makes the page, with values as of the call. */
+export function createNodeMetrics(
+  { scheduler, distribution, pg, channelGroups, channels, clusterSync, requests }: MeasuredParts,
+  environment: Environment = systemEnvironment,
+): () => Promise<string> {
   let threads: readonly ThreadInfo[] = [];
   let asking: Promise<void> | undefined;
   const ask = (): Promise<void> => {
@@ -40,27 +46,33 @@ export function nodeMetrics(options: NodeMetricsOptions): Metrics {
   };
   const sum = (read: (thread: ThreadInfo) => number): number => threads.reduce((all, next) => all + read(next), 0);
   const peers = (hidden: boolean): number =>
-    distribution?.sessions().filter((session) => session.hidden === hidden).length ?? 0;
-  return createMetrics({
-    prepare: () => withDeadline(ask(), INSPECT_MS, environment),
+    distribution.sessions().filter((session) => session.hidden === hidden).length;
+  const metrics = createMetrics({
+    labels: { node: distribution.name },
     counters: {
       scheduler: () => schedulerCounters(threads, scheduler.threadsLost),
-      channels: () => channels.counters,
+      distribution: () => distribution.counters,
       pg: () => pg.counters,
+      'pg-channels': () => channelGroups.counters,
+      channels: () => channels.counters,
       'cluster-sync': () => clusterSync.counters,
-      ...(distribution !== undefined && { distribution: () => distribution.counters }),
+      requests: () => requests,
     },
     gauges: {
       peersUp: { help: 'Other nodes that are connected, hidden ones excepted.', read: () => peers(false) },
       hiddenPeersUp: { help: 'Hidden nodes that are connected.', read: () => peers(true) },
-      threads: { help: 'Scheduler threads.', read: () => scheduler.threads.length },
-      processes: { help: 'Processes, over all threads.', read: () => sum((thread) => thread.processes) },
-      mailboxMessages: { help: 'Messages that wait in mailboxes.', read: () => sum((thread) => thread.queued) },
-      groups: { help: 'Groups with members, here or elsewhere.', read: () => pg.whichGroups().length },
-      channels: { help: 'Channels with subscribers here.', read: () => channels.load.channels },
+      threads: { help: 'Scheduler threads that take processes.', read: () => scheduler.threads.length },
+      processes: { help: 'Processes on all threads.', read: () => sum((thread) => thread.processes) },
+      queuedMessages: { help: 'Messages in all mailboxes.', read: () => sum((thread) => thread.queued) },
+      groups: { help: 'Groups of the application with members anywhere.', read: () => pg.whichGroups().length },
+      subscribedChannels: { help: 'Channels with subscribers here.', read: () => channels.load.channels },
       subscriptions: { help: 'Subscriptions here.', read: () => channels.load.subscriptions },
     },
   });
+  return async () => {
+    await withDeadline(ask(), INSPECT_MS, environment);
+    return metrics.text();
+  };
 }
 
 /** The sum over the threads that live. A thread that was lost takes its part along, as a restart does. */

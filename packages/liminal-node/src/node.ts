@@ -13,13 +13,7 @@ import {
   type Receipt,
 } from '@liminal-node/channels';
 import { CHANNELS_SCOPE, type ClusterSync, connectChannels } from '@liminal-node/cluster-sync';
-import {
-  connectSignals,
-  type Distribution,
-  type MembershipEvent,
-  parseAddress,
-  startDistribution,
-} from '@liminal-node/distribution';
+import { connectSignals, type Distribution, type MembershipEvent, startDistribution } from '@liminal-node/distribution';
 import { type Pg, startPg } from '@liminal-node/pg';
 import {
   type AttachedProcess,
@@ -41,7 +35,7 @@ import { type Health, type HttpServer, startHttp } from './http-server.js';
 import { type ClusterMember, membersOf } from './members.js';
 import { createNodeMetrics } from './node-metrics.js';
 import { answerRequests, REQUESTS_NAME, type RequestCounters } from './node-requests.js';
-import { type NodeOptions, resolveNodeOptions } from './options.js';
+import { type NodeOptions, parseListenAddress, resolveNodeOptions } from './options.js';
 import { unmetConditions } from './readiness.js';
 
 export type { ClusterMember, Envelope, NodeOptions, PublishOptions, Receipt };
@@ -112,7 +106,7 @@ export interface LiminalNode extends AsyncDisposable {
  */
 export async function startNode(given?: Partial<NodeOptions>): Promise<LiminalNode> {
   const options = resolveNodeOptions(given);
-  const listen = options.listen === 'off' ? null : parseAddress(options.listen);
+  const listen = options.listen === 'off' ? null : parseListenAddress(options.listen);
   const { cookie, cookieFile, logger, drainTimeoutMs } = options;
   const secret = await resolveCookie({ cookie, cookieFile });
   checkCookieReach(secret, listen?.host ?? null);
@@ -215,6 +209,6 @@ async function openHttp(
   { logger }: NodeOptions,
 ): Promise<HttpServer | undefined> {
   if (http === 'off') return undefined;
-  const { host, port } = parseAddress(http);
+  const { host, port } = parseListenAddress(http);
   return startHttp({ host, port, health, metrics, logger });
 }

@@ -1,5 +1,10 @@
 /** What a program can set of its node; one set of defaults, one check. */
-import { DEFAULTS as DISTRIBUTION_DEFAULTS, type DistributionSettings, parseAddress } from '@liminal-node/distribution';
+import {
+  type Address,
+  DEFAULTS as DISTRIBUTION_DEFAULTS,
+  type DistributionSettings,
+  parseAddress,
+} from '@liminal-node/distribution';
 import {
   anything,
   type Logger,
@@ -60,10 +65,19 @@ export interface NodeOptions {
   readonly logger: Logger;
 }
 
+/**
+ * As `parseAddress`, but the port may be 0, which asks for any that is free.
+ * @throws TypeError that says what an address looks like.
+ */
+export function parseListenAddress(text: string): Address {
+  const host = /^(.*):0+$/.exec(text)?.[1];
+  return host === undefined ? parseAddress(text) : { ...parseAddress(`${host}:1`), port: 0 };
+}
+
 const address: OptionCheck = (value) => {
   if (value === 'off') return undefined;
   try {
-    parseAddress(String(value));
+    parseListenAddress(String(value));
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -124,6 +124,9 @@ describe('the accounts of the demo', () => {
     const dead = life('b', 1, { killed: true, published: 5, sent: { 'a@h#1.s': [[1, 5]] } });
     const a = life('a', 1, { received: { 'b@h#1': got([[1, 8]]) } });
     expect(account(dead, a)).toMatchObject({ sent: 8, received: 8, cut: 0, lost: 0 });
+    expect(pairAccounts([dead, a])).toContainEqual(
+      expect.objectContaining({ from: 'b@h', to: 'a@h', published: 8, sent: 8, received: 8 }),
+    );
   });
 
   it('balance: what was sent was received, cut or lost', () => {

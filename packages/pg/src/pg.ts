@@ -1,28 +1,17 @@
 /**
- * Process groups: any process may join any number of groups of a scope, on its own node, and every node knows
- * the members on all nodes that it is connected to. The rules are in `group-state.ts`; this shell carries out
- * what they decide.
- *
- * Each event changes the state, and is told to the readers of changes, in one synchronous step. What goes to
- * the scheduler and to distribution goes through one queue in the order of the steps, because either may call
- * back at once: a dead process that joins exits within its join, and a full control queue takes a session down
- * within a send.
+ * Process groups as their users see them: any process may join any number of groups of a scope, on its own node,
+ * and every node knows the members on all nodes that it is connected to.
  *
  * Guarantees: a member that has ended, or whose node is down, is in no group. What a node tells arrives in order.
  * After its last change has arrived everywhere, all views of that node are equal. Not guaranteed: that a member
  * still lives when you send to it, and that two nodes list members in the same order.
  */
-import { type AnyPid, type NodeName, type Pid, ProtocolError, type Timer } from '@liminal-node/scheduler';
-import { ChangeFeed, type ChangesOptions, type GroupChange } from './changes.js';
-import { createCounters, type MutablePgCounters, type PgCounters, type RefusalReason } from './counters.js';
-import { GroupLimitError, ScopeStoppedError } from './errors.js';
-import { type FrameRouter, frameRouterOf } from './frame-router.js';
-import { type GroupEffect, type GroupEvent, GroupState } from './group-state.js';
-import { nameFault, type PgOptions, type ResolvedPgOptions, resolvePgOptions } from './options.js';
-import { PacedSender } from './paced-sender.js';
-import type { PgSession } from './port.js';
-import * as views from './views.js';
-import { decodeFrame, encodeFrame, frameTypeOf, type PgFrame } from './wire.js';
+import type { AnyPid, NodeName, Pid } from '@liminal-node/scheduler';
+import type { ChangesOptions, GroupChange } from './changes.js';
+import type { PgCounters } from './counters.js';
+import { type PgOptions, resolvePgOptions } from './options.js';
+import { Scope } from './scope.js';
+import type { RemoteMember } from './views.js';
 
 /** A running scope. All queries answer from this node's own view, at once; what they return is the caller's. */
 export interface Pg extends AsyncDisposable {
@@ -41,7 +30,7 @@ export interface Pg extends AsyncDisposable {
   /** All members, each as often as it has joined, local ones first. */
   members(group: string): readonly Pid[];
   localMembers(group: string): readonly Pid[];
-  remoteMembers(group: string): readonly views.RemoteMember[];
+  remoteMembers(group: string): readonly RemoteMember[];
   /** The other nodes that have a member in the group. Costs no more than the nodes that it returns. */
   nodes(group: string): readonly NodeName[];
   /** The groups of one node, this one included, with its members in them. */
@@ -66,239 +55,4 @@ export interface Pg extends AsyncDisposable {
  */
 export function startPg(options: PgOptions): Pg {
   return new Scope(resolvePgOptions(options));
-}
-
-type OuterEffect = Exclude<GroupEffect, { type: 'tell' | 'refuse' }>;
-
-class Scope implements Pg {
-  readonly scope: string;
-  readonly #options: ResolvedPgOptions;
-  readonly #state: GroupState;
-  readonly #feed: ChangeFeed;
-  readonly #counters: MutablePgCounters;
-  readonly #router: FrameRouter | undefined;
-  readonly #sender: PacedSender | undefined;
-  readonly #detach: (() => void)[] = [];
-  /** By watched process: cancels the watch. */
-  readonly #watches = new Map<AnyPid, () => void>();
-  readonly #pending: OuterEffect[] = [];
-  #performing = false;
-  #announceTimer: Timer | undefined;
-  #stopped = false;
-
-  constructor(options: ResolvedPgOptions) {
-    this.scope = options.scope;
-    this.#options = options;
-    this.#state = new GroupState(options.node, options);
-    this.#router = options.distribution && frameRouterOf(options.distribution);
-    this.#counters = createCounters(() => this.#router?.unknownScope ?? 0);
-    const { distribution, burstBytes, maxHeldBytes } = options;
-    this.#sender =
-      distribution &&
-      new PacedSender(distribution, burstBytes, maxHeldBytes, {
-        queued: () => this.#counters.framesOut++,
-        refused: (reason) => this.#refused(reason),
-      });
-    this.#feed = new ChangeFeed(
-      (group) => views.allMembers(this.#state, group),
-      options.maxQueuedChanges,
-      () => this.#refused('reader overflow'),
-    );
-    this.#connect();
-  }
-
-  get counters(): PgCounters {
-    return this.#counters;
-  }
-
-  join(group: string, pid: AnyPid): void {
-    if (this.#stopped) throw new ScopeStoppedError(this.scope);
-    const { maxGroupBytes, scheduler } = this.#options;
-    const fault = nameFault(group, maxGroupBytes);
-    if (fault !== undefined) {
-      this.#refused('local limit');
-      throw new (fault.startsWith('at most') ? RangeError : TypeError)(`the name of a group must be ${fault}`);
-    }
-    if (!scheduler.isLocal(pid)) {
-      this.#refused('not local');
-      throw new TypeError(`${pid} is not a process of this node: a process joins on its own node`);
-    }
-    try {
-      this.#step({ type: 'join', group, pid });
-    } catch (error) {
-      if (error instanceof GroupLimitError) this.#refused('local limit');
-      throw error;
-    }
-    this.#counters.joins++;
-  }
-
-  leave(group: string, pid: AnyPid): boolean {
-    const left = this.#step({ type: 'leave', group, pid });
-    if (left) this.#counters.leaves++;
-    return left;
-  }
-
-  members(group: string): readonly Pid[] {
-    return views.membersIn(this.#state, group);
-  }
-
-  localMembers(group: string): readonly Pid[] {
-    return views.localMembersIn(this.#state, group);
-  }
-
-  remoteMembers(group: string): readonly views.RemoteMember[] {
-    return views.remoteMembersIn(this.#state, group);
-  }
-
-  nodes(group: string): readonly NodeName[] {
-    return views.nodesIn(this.#state, group);
-  }
-
-  membersOf(node: NodeName): ReadonlyMap<string, readonly Pid[]> {
-    return views.membersOfNode(this.#state, node);
-  }
-
-  localMemberships(): ReadonlyMap<string, readonly Pid[]> {
-    return views.membersOfNode(this.#state, this.#state.node);
-  }
-
-  whichGroups(): readonly string[] {
-    return views.groupNames(this.#state);
-  }
-
-  changes(options?: ChangesOptions): AsyncIterable<GroupChange> {
-    return this.#feed.open(options);
-  }
-
-  stop(): void {
-    if (this.#stopped) return;
-    this.#stopped = true;
-    for (const detach of this.#detach.splice(0)) detach();
-    this.#sender?.dropHeld();
-    this.#step({ type: 'stop' });
-    this.#announceTimer?.cancel();
-    this.#feed.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.stop();
-  }
-
-  #connect(): void {
-    const { distribution } = this.#options;
-    if (distribution === undefined || this.#router === undefined) return;
-    this.#detach.push(
-      this.#router.attach(this.scope, (session, type, reader) => {
-        this.#counters.framesIn++;
-        this.#guarded(() => {
-          const frame = decodeFrame(type, reader, this.#options.maxGroupBytes);
-          this.#step({ type: 'frame', session, frame });
-        });
-      }),
-      distribution.onMembership('groups', ({ type, session }) => {
-        this.#step(type === 'up' ? { type, session, ask: false } : { type, session });
-      }),
-    );
-    for (const session of distribution.sessions()) this.#step({ type: 'up', session, ask: true });
-  }
-
-  /** Counts the protocol error that distribution is going to close the session with. */
-  #guarded(take: () => void): void {
-    try {
-      take();
-    } catch (error) {
-      if (error instanceof ProtocolError) this.#refused(error.reason === 'over limit' ? 'over limit' : 'malformed');
-      throw error;
-    }
-  }
-
-  /** @returns whether the event had any effect. */
-  #step(event: GroupEvent): boolean {
-    const effects = this.#state.step(event);
-    for (const effect of effects) {
-      if (effect.type === 'tell') this.#feed.push(effect.change);
-      else if (effect.type === 'refuse') this.#refuse(effect.reason, effect.session);
-      else this.#pending.push(effect);
-    }
-    this.#performPending();
-    return effects.length > 0;
-  }
-
-  #performPending(): void {
-    if (this.#performing) return;
-    this.#performing = true;
-    let performed = 0;
-    try {
-      // More may be appended on the way.
-      for (const effect of this.#pending) {
-        performed++;
-        this.#perform(effect);
-      }
-    } finally {
-      this.#pending.splice(0, performed);
-      this.#performing = false;
-    }
-  }
-
-  #perform(effect: OuterEffect): void {
-    switch (effect.type) {
-      case 'watch':
-        this.#watch(effect.pid);
-        break;
-      case 'unwatch':
-        this.#unwatch(effect.pid);
-        break;
-      case 'send':
-        for (const frame of effect.frames) this.#send(effect.to, frame);
-        break;
-      case 'announceLater':
-        this.#announceLater();
-        break;
-      default:
-        effect satisfies never;
-    }
-  }
-
-  #watch(pid: AnyPid): void {
-    let ended = false;
-    const cancel = this.#options.scheduler.onExit(pid, () => {
-      if (ended) return;
-      ended = true;
-      this.#watches.delete(pid);
-      if (this.#step({ type: 'exit', pid })) this.#counters.exits++;
-    });
-    // A process that was dead already has been taken out within the call.
-    if (!ended) this.#watches.set(pid, cancel);
-  }
-
-  #unwatch(pid: AnyPid): void {
-    this.#watches.get(pid)?.();
-    this.#watches.delete(pid);
-  }
-
-  #send(to: readonly PgSession[], frame: PgFrame): void {
-    const body = encodeFrame(this.scope, frame);
-    if (frame.type === 'resync') this.#counters.resyncsAsked++;
-    for (const session of to) this.#sender?.send(session, frameTypeOf(frame), body);
-  }
-
-  #announceLater(): void {
-    if (this.#stopped) return;
-    const { environment, announceAfterMs } = this.#options;
-    this.#announceTimer ??= environment.setTimer(announceAfterMs, () => {
-      this.#announceTimer = undefined;
-      if (!this.#stopped) this.#step({ type: 'announce' });
-    });
-  }
-
-  #refuse(reason: RefusalReason, { node, id }: PgSession): void {
-    this.#refused(reason);
-    const fields = { scope: this.scope, node, session: id, reason };
-    if (reason === 'gap') this.#options.logger.warn(fields, `an update of ${node} was lost: asking for a snapshot`);
-    else this.#options.logger.debug(fields, `ignored what came from ${node}: ${reason}`);
-  }
-
-  #refused(reason: RefusalReason): void {
-    this.#counters.refused[reason]++;
-  }
 }

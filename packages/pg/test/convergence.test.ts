@@ -14,7 +14,7 @@ const runs = (fault?: Fault) =>
 describe('simulated nodes over a faulty network', () => {
   // On failure fast-check prints the seed and the path that repeat the run, and the shortest run that fails.
   test('P17 P18 P19 P25 P32 P34: nothing foreign ever enters, and after heal and quiet every view is exactly the living members', () => {
-    fc.assert(runs(), { numRuns: 500 });
+    fc.assert(runs(), { numRuns: 300 });
   });
 
   test.for(Object.entries(faults))('the simulation finds a planted fault: %s', ([, fault]) => {

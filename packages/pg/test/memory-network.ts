@@ -234,3 +234,26 @@ export function startNode(name: string, options: Partial<PgOptions> = {}, creati
     },
   };
 }
+
+/** Nodes a, b, c… that are all connected. */
+export function cluster(count: number, options: Partial<PgOptions> = {}): MemoryNode[] {
+  const nodes = Array.from({ length: count }, (_, index) => startNode(`${'abcdef'[index]}@test`, options));
+  for (const [index, one] of nodes.entries()) {
+    for (const other of nodes.slice(index + 1)) connect(one.distribution, other.distribution);
+  }
+  quiet(nodes);
+  return nodes;
+}
+
+export function two(options: Partial<PgOptions> = {}): [MemoryNode, MemoryNode] {
+  return cluster(2, options) as [MemoryNode, MemoryNode];
+}
+
+/** Delivers every frame that is on its way, and those that are sent thereupon. */
+export function quiet(nodes: readonly MemoryNode[]): void {
+  settle(...nodes.map(({ distribution }) => distribution));
+}
+
+export function split(one: MemoryNode, other: MemoryNode): void {
+  disconnect(one.distribution.session(other.name));
+}

@@ -91,7 +91,7 @@ describe('frames on the wire', () => {
     [
       'members',
       PG_SNAPSHOT,
-      () => new ByteWriter().u48(1).u32(0).u8(1).u32(1).text('g').u32(0xffffffff).raw(new Uint8Array(14)),
+      () => new ByteWriter().u48(1).u32(0).u8(1).u32(1).text('g').u32(0xffffffff).raw(new Uint8Array(14).fill(1)),
     ],
     ['changes', PG_UPDATE, () => new ByteWriter().u48(1).u32(0xffffffff).raw(new Uint8Array(100))],
   ] as const)(

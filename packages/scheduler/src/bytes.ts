@@ -8,13 +8,23 @@ import { ProtocolError } from './errors.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
+const NO_BYTES = Buffer.alloc(0);
+
+/** What a writer allocates at least, when it grows. */
+const MIN_CAPACITY = 256;
+
 export class ByteWriter {
+  readonly #allocate: (bytes: number) => Buffer;
   #buffer: Buffer;
   #length = 0;
 
-  /** @param capacity bytes to start with. */
-  constructor(capacity = 256) {
-    this.#buffer = Buffer.allocUnsafeSlow(capacity);
+  /**
+   * @param capacity bytes to start with; one that is right saves the copies of growing.
+   * @param transferable whether what is taken has an ArrayBuffer of its own; memory shared with others is faster.
+   */
+  constructor(capacity = 0, transferable = false) {
+    this.#allocate = transferable ? Buffer.allocUnsafeSlow : Buffer.allocUnsafe;
+    this.#buffer = capacity === 0 ? NO_BYTES : this.#allocate(capacity);
   }
 
   /** Bytes written so far. */
@@ -84,7 +94,7 @@ export class ByteWriter {
   /** What was written; the writer starts afresh, and the bytes are the caller's own. */
   take(): Uint8Array<ArrayBuffer> {
     const bytes = this.#buffer.subarray(0, this.#length) as Uint8Array<ArrayBuffer>;
-    this.#buffer = Buffer.allocUnsafeSlow(256);
+    this.#buffer = NO_BYTES;
     this.#length = 0;
     return bytes;
   }
@@ -92,7 +102,7 @@ export class ByteWriter {
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed <= this.#buffer.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
+    const grown = this.#allocate(Math.max(needed, this.#buffer.length * 2, MIN_CAPACITY));
     this.#buffer.copy(grown, 0, 0, this.#length);
     this.#buffer = grown;
   }

@@ -31,7 +31,7 @@ export class Mesh {
   attach(thread: number, port: MessagePort, keepAlive: boolean): void {
     port.on('message', (batch: Uint8Array) => this.#receive(thread, batch));
     if (!keepAlive) port.unref();
-    this.#neighbours.set(thread, { port, outbox: new ByteWriter() });
+    this.#neighbours.set(thread, { port, outbox: new ByteWriter(0, true) });
   }
 
   /** Takes in what the thread had posted, then forgets it. */

@@ -16,5 +16,8 @@ export function openLog(level: LogLevel, json: boolean): Logger {
   const options = { level, base: null };
   if (json) return pino(options, pino.destination({ fd: STDERR, sync: true }));
   const colorize = isatty(STDERR) && process.env['NO_COLOR'] === undefined;
-  return pino(options, pretty({ destination: STDERR, sync: true, colorize, translateTime: 'SYS:HH:MM:ss.l' }));
+  return pino(
+    options,
+    pretty({ destination: STDERR, sync: true, colorize, translateTime: 'SYS:HH:MM:ss.l', singleLine: true }),
+  );
 }

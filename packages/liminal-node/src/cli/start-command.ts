@@ -80,7 +80,7 @@ export function startCommand(context: Context): Command {
     .addOption(cookieFileOption())
     .addOption(new Option('--app <file>', 'a module whose default export is called with the node').env('LIMINAL_APP'))
     .addOption(jsonOption('print one JSON object a line; the first has "event":"ready" and the real addresses'))
-    .addOption(logLevelOption('info'))
+    .addOption(logLevelOption('warn'))
     .addHelpText('after', EXAMPLES)
     .action(async (flags: StartFlags, command: Command) => {
       context.finish(await start(flags, cookieFileFlag(command), context));

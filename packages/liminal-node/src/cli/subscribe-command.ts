@@ -63,8 +63,8 @@ async function subscribe(
   const subscription = remote.node.channel<unknown>(channel).subscribe();
   interruption.signal.addEventListener('abort', () => subscription.close(), { once: true });
   if (interruption.signal.aborted) subscription.close();
-  // The join went out before this question, in the same queue: with the answer, the node knows of it.
-  await remote.members();
+  // Until every member has taken in the subscription, a publish there would miss it.
+  await remote.settle();
   await notify(`subscribed to ${channel} on ${remote.peer}`, { event: 'subscribed', channel, node: remote.peer });
   const following = followConnections(remote, interruption.signal, notify);
   await print(subscription, flags, context, notify);

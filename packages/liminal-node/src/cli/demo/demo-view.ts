@@ -49,21 +49,32 @@ function forTerminal(output: Output): DemoView {
   return {
     tell: (text) => output.write(`${erase()}${clock()}  ${text}\n${draw(lastRows)}`),
     table: (rows) => output.write(`${erase()}${draw(rows)}`),
-    summary: (accounts, verdict) => output.write(`\n${summaryTable(accounts)}\n\n${verdict}\n`),
+    summary(accounts, verdict) {
+      // The table stays on the screen above the accounts.
+      drawn = 0;
+      lastRows = [];
+      return output.write(`\n${summaryTable(accounts)}\n\n${verdict}\n\n`);
+    },
   };
 }
 
 function forLog(output: Output): DemoView {
   const clock = createClock();
   let lastShown = Number.NEGATIVE_INFINITY;
+  let afterTable = false;
   return {
-    tell: (text) => output.line(`${clock()}  ${text}`),
+    tell(text) {
+      const gap = afterTable ? '\n' : '';
+      afterTable = false;
+      return output.line(`${gap}${clock()}  ${text}`);
+    },
     async table(rows) {
       if (performance.now() - lastShown < LOG_TABLE_MS) return;
       lastShown = performance.now();
-      await output.line(`\n${liveTable(rows)}\n`);
+      afterTable = true;
+      await output.line(`\n${liveTable(rows)}`);
     },
-    summary: (accounts, verdict) => output.line(`\n${summaryTable(accounts)}\n\n${verdict}`),
+    summary: (accounts, verdict) => output.line(`\n${summaryTable(accounts)}\n\n${verdict}\n`),
   };
 }
 

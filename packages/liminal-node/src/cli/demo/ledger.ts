@@ -43,10 +43,16 @@ export function pairAccounts(lives: readonly Life[]): readonly PairAccount[] {
       const publishers = lives.filter((life) => life.node === from);
       const subscribers = lives.filter((life) => life.node === to);
       const parts = publishers.flatMap((publisher) => subscribers.map((subscriber) => account(publisher, subscriber)));
-      const published = publishers.reduce((sum, { report }) => sum + report.published, 0);
+      const published = publishers.reduce((sum, publisher) => sum + publishedBy(publisher, lives), 0);
       return { from, to, ...total(parts), published };
     }),
   );
+}
+
+/** What was reported, or what arrived beyond it: a killed node published a little after its last report. */
+function publishedBy({ report }: Life, lives: readonly Life[]): number {
+  const arrived = lives.map((life) => life.report.received[report.life]?.ranges.at(-1)?.[1] ?? 0);
+  return Math.max(report.published, ...arrived);
 }
 
 /** The sum of accounts. */

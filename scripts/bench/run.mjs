@@ -1,0 +1,131 @@
+/**
+ * `npm run bench [-- --row NAME] [--runs N] [--json]`: our figures on this machine, each the median of several
+ * runs. Every message is checked for order and count by the process that receives it.
+ */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { parseArgs } from 'node:util';
+import { startNode } from 'liminal-node';
+import { counter, echo, idleAsync, idleHandler, pinger, sender } from './processes.mjs';
+
+const { values: flags } = parseArgs({
+  options: { row: { type: 'string' }, runs: { type: 'string', default: '5' }, json: { type: 'boolean', default: false } },
+});
+
+const TEXT = 'x'.repeat(80);
+process.env.LIMINAL_COOKIE ??= 'a cookie of the benchmark';
+const roomy = { maxItems: 1e7, maxBytes: 1e9, overflow: 'drop-newest' };
+const node = await startNode({ name: 'a@127.0.0.1', threads: 2, cookie: process.env.LIMINAL_COOKIE, mailbox: roomy });
+const me = node.attach();
+const [threadOne, threadTwo] = node.scheduler.threads;
+
+/** Runs of one row: `work` does it and returns how much was done; the figure is that per second. */
+async function perSecond(work) {
+  const startedAt = performance.now();
+  const done = await work();
+  return done / ((performance.now() - startedAt) / 1000);
+}
+
+async function oneWay(from, to) {
+  const count = 300_000;
+  const target = await node.spawn(counter, [count, me.pid], { thread: to });
+  const figure = await perSecond(async () => {
+    await node.spawn(sender, [target, count, TEXT], { thread: from });
+    await me.receive();
+    return count;
+  });
+  node.scheduler.exitProcess(target, 'shutdown');
+  return figure;
+}
+
+async function roundTrip(to, count, thread) {
+  await node.spawn(pinger, [to, count, me.pid], { thread });
+  return me.receive();
+}
+
+async function spawns(definition) {
+  const count = 50_000;
+  const before = globalThis.gc === undefined ? undefined : (gc(), process.memoryUsage().heapUsed);
+  const pids = [];
+  const figure = await perSecond(async () => {
+    for (let n = 0; n < count; n++) pids.push(node.spawnLocal(definition, []));
+    await new Promise((resolve) => setImmediate(resolve));
+    return count;
+  });
+  const bytes = before === undefined ? undefined : (gc(), process.memoryUsage().heapUsed - before) / count;
+  for (const pid of pids) node.scheduler.exitProcess(pid, 'shutdown');
+  return { figure, bytes };
+}
+
+async function startPeer() {
+  const child = fork(new URL('./peer.mjs', import.meta.url));
+  const [{ listen, echoPid }] = await once(child, 'message');
+  node.distribution.connect(listen);
+  for await (const event of node.membership()) if (event.type === 'up') break;
+  let id = 0;
+  const ask = (command, args) =>
+    new Promise((resolve) => {
+      const asked = id++;
+      const answer = (message) => {
+        if (message.id !== asked) return;
+        child.off('message', answer);
+        resolve(message);
+      };
+      child.on('message', answer);
+      child.send({ id: asked, command, args });
+    });
+  return { echoPid, ask, child };
+}
+
+async function publishes(peer, subscribers, count) {
+  await peer.ask('subscribe', { subscribers, count });
+  const channel = node.channel('bench');
+  while (node.clusterSync.remoteTargets('bench').length < subscribers) await new Promise((r) => setImmediate(r));
+  const figure = await perSecond(async () => {
+    const counted = peer.ask('counted');
+    for (let n = 0; n < count; n++) {
+      const { dropped } = await channel.publish({ n, text: TEXT });
+      if (dropped > 0) throw new Error(`publish ${n} was dropped`);
+      // The peer's queue is bounded: let it drain, as a publisher under pressure would.
+      if (n % 10_000 === 9_999) await node.distribution.flush();
+    }
+    await counted;
+    return count * subscribers;
+  });
+  await peer.ask('unsubscribe');
+  while (node.clusterSync.remoteTargets('bench').length > 0) await new Promise((r) => setImmediate(r));
+  return figure;
+}
+
+const peer = await startPeer();
+const here = await node.spawn(echo, [], { thread: threadOne });
+const there = await node.spawn(echo, [], { thread: threadTwo });
+
+const million = (figure) => `${(figure / 1e6).toFixed(3)} M/s`;
+const micros = ({ p50, p99 }) => `p50 ${p50.toFixed(1)} µs, p99 ${p99.toFixed(1)} µs`;
+const rows = [
+  { name: 'one-way-thread', title: 'one way in one thread, messages', run: () => oneWay(threadOne, threadOne), show: million },
+  { name: 'one-way-threads', title: 'one way, thread to thread, messages', run: () => oneWay(threadOne, threadTwo), show: million },
+  { name: 'round-trip-thread', title: 'round trip in one thread, await receive', run: () => roundTrip(here, 100_000, threadOne), show: micros, by: ({ p50 }) => p50 },
+  { name: 'round-trip-threads', title: 'round trip, thread to thread', run: () => roundTrip(there, 20_000, threadOne), show: micros, by: ({ p50 }) => p50 },
+  { name: 'round-trip-nodes', title: 'round trip, node to node', run: () => roundTrip(peer.echoPid, 10_000, threadOne), show: micros, by: ({ p50 }) => p50 },
+  { name: 'publish-1', title: 'publishes to 1 subscriber on another node', run: () => publishes(peer, 1, 200_000), show: million },
+  { name: 'publish-1000', title: 'deliveries to 1,000 subscribers on another node', run: () => publishes(peer, 1_000, 3_000), show: million },
+  { name: 'spawn-handler', title: 'spawns on this thread, handler', run: () => spawns(idleHandler), show: ({ figure, bytes }) => `${million(figure)}, ${bytes?.toFixed(0) ?? '?'} B each`, by: ({ figure }) => figure },
+  { name: 'spawn-async', title: 'spawns on this thread, async body', run: () => spawns(idleAsync), show: ({ figure, bytes }) => `${million(figure)}, ${bytes?.toFixed(0) ?? '?'} B each`, by: ({ figure }) => figure },
+];
+
+for (const { name, title, run, show, by = (figure) => figure } of rows) {
+  if (flags.row !== undefined && flags.row !== name) continue;
+  const runs = [];
+  for (let n = 0; n < Number(flags.runs); n++) runs.push(await run());
+  runs.sort((a, b) => by(a) - by(b));
+  const median = runs[Math.floor(runs.length / 2)];
+  if (flags.json) console.log(JSON.stringify({ row: name, median, min: runs[0], max: runs.at(-1), runs: runs.length }));
+  else console.log(`${title.padEnd(52)} ${show(median)}   (${show(runs[0])} … ${show(runs.at(-1))})`);
+}
+
+const exited = once(peer.child, 'exit');
+void peer.ask('stop');
+await exited;
+await node.drain();

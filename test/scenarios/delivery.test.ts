@@ -1,0 +1,101 @@
+/** What a publish on one node means for subscribers on another. */
+import type { Envelope } from 'liminal-node';
+import { describe, expect, it } from 'vitest';
+import { type ClusterNode, numbersBelow, startClusterNode } from '../support/cluster.js';
+
+/** Two nodes; the second one knows the first. */
+async function startPair(): Promise<[ClusterNode, ClusterNode]> {
+  const a = await startClusterNode({ name: 'a@127.0.0.1' });
+  const b = await startClusterNode({ name: 'b@127.0.0.1', seeds: [a.listen] });
+  await Promise.all([a.connectedTo(b.name), b.connectedTo(a.name)]);
+  return [a, b];
+}
+
+describe('a publish on another node', () => {
+  it('arrives once, with the payload, id, publisher, parents and timestamp that its own node saw (A1)', async () => {
+    const [a, b] = await startPair();
+    await using _a = a;
+    await using _b = b;
+    const [onA, onB] = [await a.call('subscribe', 'orders'), await b.call('subscribe', 'orders')];
+    await b.targets('orders', [a.name]);
+    const payload = { id: 1, total: 99.5, lines: [new Map([['apple', 2n]]), new Uint8Array([1, 2]), -0, null] };
+    const options = { parents: ['one', 'two'], trace: '00-0af7-b7ad-01', contentType: 'application/x-order' };
+    expect(await b.call('publish', 'orders', payload, options)).toEqual({ local: 1, nodes: 1, dropped: 0 });
+    // What arrives before this one has arrived once, and nothing else with it.
+    await b.call('publish', 'orders', 'end');
+    await Promise.all([a.received(onA, 2), b.received(onB, 2)]);
+    const there = await b.call('envelopes', onB);
+    const here = await a.call('envelopes', onA);
+    expect(here).toEqual(there);
+    expect(here.map((envelope: Envelope) => envelope.payload)).toEqual([payload, 'end']);
+    expect(here[0]).toMatchObject({ channel: 'orders', ...options });
+    expect(here[0]?.publisher).toContain(`${b.name}#${b.creation.toString(36)}.`);
+    expect(here[0]?.id).not.toBe(here[1]?.id);
+  });
+
+  it('is one of 10,000 that three subscribers get in order, each once, one of them subscribed underway (A2)', async () => {
+    const [a, b] = await startPair();
+    await using _a = a;
+    await using _b = b;
+    const count = 10_000;
+    const early = await a.call('subscribeMany', 'numbers', 3);
+    await b.targets('numbers', [a.name, a.name, a.name]);
+    const publishing = b.call('publishNumbers', 'numbers', count);
+    const [first] = early;
+    if (first === undefined) throw new Error('no subscription');
+    await a.received(first, 1);
+    const late = await a.call('subscribe', 'numbers');
+    const receipts = await publishing;
+    expect(new Set(receipts.map((receipt) => JSON.stringify(receipt)))).toEqual(
+      new Set([JSON.stringify({ local: 0, nodes: 1, dropped: 0 })]),
+    );
+    for (const subscription of early) expect(await a.received(subscription, count)).toEqual(numbersBelow(count));
+    // Whoever comes later is given the rest of it, without a gap.
+    const rest = await a.call('payloads', late);
+    expect(rest).toEqual(numbersBelow(count).slice(count - rest.length));
+  });
+
+  it('reaches a subscriber that is older than the publisher, whose node knows only the other node (A3)', async () => {
+    const [a, b] = await startPair();
+    await using _a = a;
+    await using _b = b;
+    const [onA, onB] = [await a.call('subscribe', 'orders'), await b.call('subscribe', 'orders')];
+    await using c = await startClusterNode({ name: 'c@127.0.0.1', seeds: [a.listen] });
+    await c.targets('orders', [a.name, b.name]);
+    expect(await c.call('publish', 'orders', { id: 1 })).toEqual({ local: 0, nodes: 2, dropped: 0 });
+    expect(await a.received(onA, 1)).toEqual([{ id: 1 }]);
+    expect(await b.received(onB, 1)).toEqual([{ id: 1 }]);
+  });
+
+  it('keeps the order of its publisher, with two publishers on two nodes and a subscriber on each (A29)', async () => {
+    const [a, b] = await startPair();
+    await using _a = a;
+    await using _b = b;
+    const [onA, onB] = [await a.call('subscribe', 'numbers'), await b.call('subscribe', 'numbers')];
+    await Promise.all([a.targets('numbers', [b.name]), b.targets('numbers', [a.name])]);
+    const count = 5_000;
+    await Promise.all([a.call('publishNumbers', 'numbers', count), b.call('publishNumbers', 'numbers', count)]);
+    await Promise.all([a.received(onA, 2 * count), b.received(onB, 2 * count)]);
+    for (const envelopes of [await a.call('envelopes', onA), await b.call('envelopes', onB)]) {
+      for (const { name } of [a, b]) {
+        const own = envelopes.filter(({ publisher }) => publisher.startsWith(`${name}#`));
+        expect(own.map(({ payload }) => payload)).toEqual(numbersBelow(count));
+      }
+    }
+  });
+
+  it('of 1 MiB crosses to a node once, although 500 processes there subscribe (A14)', async () => {
+    const [a, b] = await startPair();
+    await using _a = a;
+    await using _b = b;
+    const subscribers = await a.call('subscribeMany', 'large', 500);
+    await b.targets('large', Array(500).fill(a.name));
+    const payload = new Uint8Array(2 ** 20).fill(7);
+    const before = (await a.call('distributionCounters')).bytesIn;
+    expect(await b.call('publish', 'large', payload)).toEqual({ local: 0, nodes: 1, dropped: 0 });
+    for (const subscriber of subscribers) await a.received(subscriber, 1);
+    const bytes = (await a.call('distributionCounters')).bytesIn - before;
+    expect(bytes).toBeGreaterThan(2 ** 20);
+    expect(bytes).toBeLessThan(1.01 * 2 ** 20);
+  });
+});

@@ -1,0 +1,179 @@
+/**
+ * A node in an OS process of its own. The test that forked it tells it over IPC what to do: each message is
+ * one call of {@link commands}, each answer what that returned or threw. It ends with the test, whatever happens.
+ */
+import {
+  type Channel,
+  type ClusterMember,
+  type Envelope,
+  type LiminalNode,
+  type NodeOptions,
+  type Pid,
+  type PublishOptions,
+  type Receipt,
+  type SubscribeOptions,
+  type Subscription,
+  startNode,
+} from 'liminal-node';
+import { obedient } from './cluster-processes.js';
+
+let running: LiminalNode | undefined;
+const subscriptions = new Map<Pid, { readonly subscription: Subscription; readonly received: Envelope[] }>();
+let publishing: { stopped: boolean; readonly done: Promise<Published> } | undefined;
+
+/** What a run of publishes came to. */
+export interface Published {
+  readonly count: number;
+  readonly dropped: number;
+  readonly errors: readonly string[];
+  /** The longest that one publish took, in milliseconds. */
+  readonly longestMs: number;
+}
+
+export interface SessionView {
+  readonly id: number;
+  readonly node: string;
+  readonly creation: number;
+  readonly hidden: boolean;
+}
+
+function node(): LiminalNode {
+  if (running === undefined) throw new Error('the node has not been started');
+  return running;
+}
+
+function collected(pid: Pid): { readonly subscription: Subscription; readonly received: Envelope[] } {
+  const found = subscriptions.get(pid);
+  if (found === undefined) throw new Error(`no subscription ${pid}`);
+  return found;
+}
+
+async function publishWhile(channel: Channel<number>, go: () => boolean): Promise<Published> {
+  let count = 0;
+  let dropped = 0;
+  let longestMs = 0;
+  const errors: string[] = [];
+  while (go()) {
+    const before = performance.now();
+    try {
+      dropped += (await channel.publish(count)).dropped;
+      count++;
+    } catch (error) {
+      errors.push(String(error));
+    }
+    longestMs = Math.max(longestMs, performance.now() - before);
+    if (count % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return { count, dropped, errors, longestMs };
+}
+
+const commands = {
+  async start(options: Partial<NodeOptions>) {
+    running = await startNode(options);
+    const { name, listen, http, creation } = running;
+    return { name, listen: listen ?? '', http, creation };
+  },
+
+  /** Subscribes and collects. @returns the subscription's pid, by which the other commands know it. */
+  subscribe(channel: string, options?: SubscribeOptions): Pid {
+    const subscription = node().channel(channel).subscribe(options);
+    const received: Envelope[] = [];
+    subscriptions.set(subscription.pid, { subscription, received });
+    void (async () => {
+      for await (const envelope of subscription) received.push(envelope);
+    })();
+    return subscription.pid;
+  },
+  subscribeMany(channel: string, count: number): readonly Pid[] {
+    return Array.from({ length: count }, () => commands.subscribe(channel));
+  },
+  subscribeProcess(channel: string, pid: Pid): void {
+    node().channel(channel).subscribe(pid);
+  },
+  unsubscribe(pid: Pid): void {
+    collected(pid).subscription.close();
+  },
+  receivedCount: (pid: Pid): number => collected(pid).received.length,
+  envelopes: (pid: Pid): readonly Envelope[] => collected(pid).received,
+  payloads: (pid: Pid): readonly unknown[] => collected(pid).received.map(({ payload }) => payload),
+
+  publish: (channel: string, payload: unknown, options?: PublishOptions): Promise<Receipt> =>
+    node().channel(channel).publish(payload, options),
+  /** Publishes the numbers below `count`, flushing every so often so that no bound is reached. */
+  async publishNumbers(channel: string, count: number): Promise<Receipt[]> {
+    const handle = node().channel<number>(channel);
+    const receipts: Receipt[] = [];
+    for (let number = 0; number < count; number++) {
+      receipts.push(await handle.publish(number, { flush: number % 500 === 499 }));
+    }
+    return receipts;
+  },
+  startPublishing(channel: string): void {
+    const state = { stopped: false };
+    const done = publishWhile(node().channel<number>(channel), () => !state.stopped);
+    publishing = Object.assign(state, { done });
+  },
+  async stopPublishing(): Promise<Published> {
+    if (publishing === undefined) throw new Error('nothing is being published');
+    publishing.stopped = true;
+    return publishing.done;
+  },
+
+  remoteTargets: (channel: string) => node().clusterSync.remoteTargets(channel),
+  sessions: (): SessionView[] =>
+    node()
+      .distribution.sessions()
+      .map(({ id, node, creation, hidden }) => ({ id, node, creation, hidden })),
+  members: (): readonly ClusterMember[] => node().members(),
+  peers: () => node().distribution.peers(),
+  health: () => node().health(),
+  distributionCounters: () => node().distribution.counters,
+  channelCounters: () => commands.syncCounters(),
+  syncCounters: () => node().clusterSync.counters,
+  async droppedSignals(): Promise<Readonly<Record<string, number>>> {
+    const [home] = await node().scheduler.inspect();
+    return home?.counters.dropped ?? {};
+  },
+  /** TCP connections of this OS process, as the kernel's handles tell. */
+  sockets: (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length,
+
+  spawnObedient: (observer: Pid, options: { name?: string; trapExit?: boolean; thread?: number | 'home' } = {}) =>
+    node().spawn(obedient, [observer], options),
+  send(to: Pid, message: unknown): void {
+    node().send(to, message);
+  },
+  exitProcess(pid: Pid, reason: string): void {
+    node().scheduler.exitProcess(pid, reason);
+  },
+  threads: (): readonly number[] => node().scheduler.threads,
+  endThread: (thread: number): Promise<void> => node().scheduler.endThread(thread),
+  drain: () => node().drain(),
+};
+
+export type Commands = typeof commands;
+
+interface Call {
+  readonly call: number;
+  readonly command: keyof Commands;
+  readonly args: readonly unknown[];
+}
+
+export type Answer =
+  | { readonly call: number; readonly ok: true; readonly value: unknown }
+  | { readonly call: number; readonly ok: false; readonly error: string };
+
+function answer(message: Answer | { readonly loaded: true }): void {
+  // The test may have ended meanwhile.
+  if (process.connected) process.send?.(message, undefined, undefined, () => {});
+}
+
+process.on('message', async ({ call, command, args }: Call) => {
+  try {
+    const perform = commands[command] as (...args: readonly unknown[]) => unknown;
+    answer({ call, ok: true, value: await perform(...args) });
+  } catch (error) {
+    answer({ call, ok: false, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  }
+});
+process.on('disconnect', () => process.exit(1));
+answer({ loaded: true });

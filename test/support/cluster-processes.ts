@@ -1,0 +1,45 @@
+/** Processes that the scenarios run on scheduler threads. */
+import { channelOf, defineProcess, type ExitReason, isDown, isEnvelope, isExit, type Pid } from 'liminal-node';
+
+/** What an `obedient` process is told to do. */
+export type Order =
+  | { readonly order: 'exit'; readonly reason: ExitReason }
+  | { readonly order: 'throw'; readonly message: string }
+  | { readonly order: 'link' | 'monitor'; readonly to: Pid }
+  | { readonly order: 'subscribe' | 'unsubscribe'; readonly channel: string }
+  | { readonly order: 'publish'; readonly channel: string; readonly payload: unknown };
+
+/** Obeys orders and tells `observer` of each order that is done, and of everything else that it receives. */
+export const obedient = defineProcess(import.meta.url, 'obedient', async (self, observer: Pid) => {
+  for await (const message of self.messages()) {
+    if (isExit(message) || isDown(message) || isEnvelope(message)) {
+      self.send(observer, { heard: message });
+      continue;
+    }
+    const order = message as Order;
+    switch (order.order) {
+      case 'exit':
+        return self.exit(order.reason);
+      case 'throw':
+        throw new Error(order.message);
+      case 'link':
+        self.link(order.to);
+        break;
+      case 'monitor':
+        self.monitor(order.to);
+        break;
+      case 'subscribe':
+        await channelOf(self, order.channel).subscribe();
+        break;
+      case 'unsubscribe':
+        await channelOf(self, order.channel).unsubscribe();
+        break;
+      case 'publish':
+        await channelOf(self, order.channel).publish(order.payload);
+        break;
+      default:
+        order satisfies never;
+    }
+    self.send(observer, { done: order.order });
+  }
+});
