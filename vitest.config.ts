@@ -4,14 +4,20 @@ import { defineConfig } from 'vitest/config';
 const shared = {
   pool: 'forks' as const,
   // Scheduler threads inherit it, so that test processes may be defined in TypeScript.
-  execArgv: ['--import', 'tsx'],
+  execArgv: ['--import', new URL('./test/support/load-typescript.mjs', import.meta.url).href],
   testTimeout: 60_000,
   hookTimeout: 60_000,
   server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
 };
 
+/** Where CI wants a report for counting, beside the usual output. */
+const report = process.env['LIMINAL_TEST_REPORT'];
+
 export default defineConfig({
   test: {
+    reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
+    // Every file runs OS processes or threads of its own: as many at a time as there are cores.
+    maxWorkers: 2,
     projects: [
       { test: { ...shared, name: 'repository', include: ['test/repository.test.ts'] } },
       { test: { ...shared, name: 'packages', include: ['packages/*/test/**/*.test.ts'] } },

@@ -132,6 +132,22 @@ describe('start', () => {
     expect(a.cli.stdout.text).not.toContain('"stopped"');
   });
 
+  it('lists what the drain had to cut short, and exits with 1', async () => {
+    const home = temporaryHome();
+    writeFileSync(
+      join(home, 'app.mjs'),
+      `export default (node) => {
+        const deaf = node.attach();
+        for (let count = 0; count < 3; count++) node.send(deaf.pid, 'nobody reads this');
+      }`,
+    );
+    await using a = await startNodeProcess(['--app', 'app.mjs', '--drain-timeout', '1'], { home, cwd: home });
+    a.cli.signal('SIGTERM');
+    expect(await a.cli.exit()).toEqual({ code: 1, signal: null });
+    expect(await a.cli.event('stopped')).toEqual({ event: 'stopped', cut: ['3 messages in mailboxes were not read'] });
+    expect(a.cli.stderr.text).toContain('cut short: 3 messages in mailboxes were not read');
+  });
+
   it('stops for a SIGINT that comes while the app is still starting', async () => {
     const home = temporaryHome();
     writeFileSync(
@@ -234,6 +250,21 @@ describe('subscribe and publish', () => {
     expect(bad.stderr).toContain('The 2 messages before it were published.');
     await runCli(['publish', 'orders', '"the end"', '--connect', a.listen]);
     expect(await reader.stdout.first(3)).toEqual(['1', '2', '"the end"']);
+  });
+
+  it('refuse a payload that is JSON but no message, and say why', async () => {
+    await using a = await startNodeProcess();
+    for (const [payload, word] of [
+      ['{"__proto__":1}', '__proto__'],
+      [JSON.stringify('x'.repeat(9 * 1024 * 1024)), 'bytes'],
+    ] as const) {
+      const { code, stdout, stderr } = await runCli(['publish', 'orders', '-', '--connect', a.listen], {
+        input: payload,
+      });
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr).toContain('Line 1 was not published');
+      expect(stderr).toContain(word);
+    }
   });
 
   it('say when nobody is subscribed', async () => {

@@ -1,15 +1,7 @@
 /** What a publish on one node means for subscribers on another. */
 import type { Envelope } from 'liminal-node';
 import { describe, expect, it } from 'vitest';
-import { type ClusterNode, numbersBelow, startClusterNode } from '../support/cluster.js';
-
-/** Two nodes; the second one knows the first. */
-async function startPair(): Promise<[ClusterNode, ClusterNode]> {
-  const a = await startClusterNode({ name: 'a@127.0.0.1' });
-  const b = await startClusterNode({ name: 'b@127.0.0.1', seeds: [a.listen] });
-  await Promise.all([a.connectedTo(b.name), b.connectedTo(a.name)]);
-  return [a, b];
-}
+import { numbersBelow, startClusterNode, startPair } from '../support/cluster.js';
 
 describe('a publish on another node', () => {
   it('arrives once, with the payload, id, publisher, parents and timestamp that its own node saw (A1)', async () => {
@@ -33,14 +25,17 @@ describe('a publish on another node', () => {
     expect(here[0]?.id).not.toBe(here[1]?.id);
   });
 
-  it('is one of 10,000 that three subscribers get in order, each once, one of them subscribed underway (A2)', async () => {
+  it.each([
+    { start: 'all at once', burst: 10_000 },
+    { start: 'in bursts', burst: 500 },
+  ])('is one of 10,000, published $start, that three subscribers get in order, each once (A2)', async ({ burst }) => {
     const [a, b] = await startPair();
     await using _a = a;
     await using _b = b;
     const count = 10_000;
     const early = await a.call('subscribeMany', 'numbers', 3);
     await b.targets('numbers', [a.name, a.name, a.name]);
-    const publishing = b.call('publishNumbers', 'numbers', count);
+    const publishing = b.call('publishNumbers', 'numbers', count, burst);
     const [first] = early;
     if (first === undefined) throw new Error('no subscription');
     await a.received(first, 1);

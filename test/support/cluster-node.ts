@@ -19,6 +19,7 @@ import { obedient } from './cluster-processes.js';
 
 let running: LiminalNode | undefined;
 const subscriptions = new Map<Pid, { readonly subscription: Subscription; readonly received: Envelope[] }>();
+const mailboxes = new Map<Pid, unknown[]>();
 let publishing: { stopped: boolean; readonly done: Promise<Published> } | undefined;
 
 /** What a run of publishes came to. */
@@ -93,18 +94,21 @@ const commands = {
   unsubscribe(pid: Pid): void {
     collected(pid).subscription.close();
   },
+  async dispose(pid: Pid): Promise<void> {
+    await using _subscription = collected(pid).subscription;
+  },
   receivedCount: (pid: Pid): number => collected(pid).received.length,
   envelopes: (pid: Pid): readonly Envelope[] => collected(pid).received,
   payloads: (pid: Pid): readonly unknown[] => collected(pid).received.map(({ payload }) => payload),
 
   publish: (channel: string, payload: unknown, options?: PublishOptions): Promise<Receipt> =>
     node().channel(channel).publish(payload, options),
-  /** Publishes the numbers below `count`, flushing every so often so that no bound is reached. */
-  async publishNumbers(channel: string, count: number): Promise<Receipt[]> {
+  /** Publishes the numbers below `count`, in bursts: the last of each is awaited until it has left. */
+  async publishNumbers(channel: string, count: number, burst = 500): Promise<Receipt[]> {
     const handle = node().channel<number>(channel);
     const receipts: Receipt[] = [];
     for (let number = 0; number < count; number++) {
-      receipts.push(await handle.publish(number, { flush: number % 500 === 499 }));
+      receipts.push(await handle.publish(number, { flush: number % burst === burst - 1 }));
     }
     return receipts;
   },
@@ -119,6 +123,18 @@ const commands = {
     return publishing.done;
   },
 
+  /** A process of the program that keeps what it is sent. */
+  attach(): Pid {
+    const attached = node().attach();
+    const messages: unknown[] = [];
+    mailboxes.set(attached.pid, messages);
+    void (async () => {
+      for await (const message of attached.messages()) messages.push(message);
+    })();
+    return attached.pid;
+  },
+  messages: (pid: Pid): readonly unknown[] => mailboxes.get(pid) ?? [],
+
   remoteTargets: (channel: string) => node().clusterSync.remoteTargets(channel),
   sessions: (): SessionView[] =>
     node()
@@ -128,7 +144,6 @@ const commands = {
   peers: () => node().distribution.peers(),
   health: () => node().health(),
   distributionCounters: () => node().distribution.counters,
-  channelCounters: () => commands.syncCounters(),
   syncCounters: () => node().clusterSync.counters,
   async droppedSignals(): Promise<Readonly<Record<string, number>>> {
     const [home] = await node().scheduler.inspect();

@@ -19,6 +19,9 @@ export { DEADLINE_MS } from './line-log.js';
 /** What every node of the scenarios proves to the others. */
 export const COOKIE = 'a cookie for the scenarios';
 
+/** For `node --import`, so that a module in TypeScript loads on every thread. */
+export const LOADER = new URL('./load-typescript.mjs', import.meta.url).href;
+
 const MODULE = fileURLToPath(new URL('./cluster-node.ts', import.meta.url));
 
 const running = new Set<ClusterNode>();
@@ -48,7 +51,7 @@ export class ClusterNode implements AsyncDisposable {
 
   constructor() {
     this.#child = fork(MODULE, {
-      execArgv: ['--import', 'tsx'],
+      execArgv: ['--import', LOADER],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: { PATH: process.env['PATH'], HOME: sharedHome(), LIMINAL_COOKIE: COOKIE },
@@ -182,6 +185,25 @@ export class ClusterNode implements AsyncDisposable {
 /** A node on a free port, without scheduler threads unless asked for. */
 export function startClusterNode(options: Partial<NodeOptions>): Promise<ClusterNode> {
   return new ClusterNode().start(options);
+}
+
+/** Nodes by these names, forked at once; each has the one before it as its only seed. */
+export async function startChain(...names: readonly string[]): Promise<ClusterNode[]> {
+  const nodes = names.map(() => new ClusterNode());
+  let seeds: readonly string[] = [];
+  for (const [index, node] of nodes.entries()) {
+    await node.start({ name: `${names[index]}@127.0.0.1`, seeds });
+    seeds = [node.listen];
+  }
+  await Promise.all(
+    nodes.map((node) => node.connectedTo(...nodes.filter((other) => other !== node).map(({ name }) => name))),
+  );
+  return nodes;
+}
+
+/** Two nodes that are connected. */
+export async function startPair(): Promise<[ClusterNode, ClusterNode]> {
+  return (await startChain('a', 'b')) as [ClusterNode, ClusterNode];
 }
 
 /** Milliseconds between two looks at a condition that tells nobody when it comes true. */

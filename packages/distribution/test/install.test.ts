@@ -73,6 +73,8 @@ interface Wire {
   readonly lost: Uint8Array[];
   /** The ends that have learned that it is over. */
   readonly closed: Set<boolean>;
+  /** Nothing passes any more; an end that has not learned of it believes that all is well. */
+  severed: boolean;
 }
 type Name = 'a' | 'b';
 interface Live {
@@ -106,7 +108,15 @@ class Model {
     if (node.live !== undefined || node.dials.size >= 2) return;
     const id = this.#next++;
     node.dials.set(id, false);
-    this.wires.set(id, { id, dialler: name, toAcceptor: ['hello'], toDialler: [], lost: [], closed: new Set() });
+    this.wires.set(id, {
+      id,
+      dialler: name,
+      toAcceptor: ['hello'],
+      toDialler: [],
+      lost: [],
+      closed: new Set(),
+      severed: false,
+    });
   }
 
   /** Both ends learn of it behind what was sent before. */
@@ -116,12 +126,41 @@ class Model {
     wire?.toDialler.push('closed');
   }
 
+  /** Only one end learns of it: the other would have to wait for its heartbeat. */
+  sever(id: number, acceptorLearns: boolean): void {
+    const wire = this.wires.get(id);
+    if (wire === undefined || wire.severed) return;
+    wire.severed = true;
+    const self = acceptorLearns === (wire.dialler === 'a') ? 'b' : 'a';
+    this.#closed(self, wire);
+  }
+
+  /** Handshakes that cannot go on are given up. */
+  deadline(): void {
+    for (const wire of this.wires.values()) if (wire.severed) this.nodes[wire.dialler].dials.delete(wire.id);
+  }
+
+  /** Quiet: everything arrives, in an order that `pick` decides, and who has no session dials again. */
+  settle(pick: () => number): void {
+    for (let rounds = 0; rounds < 20; rounds++) {
+      this.deadline();
+      for (const name of ['a', 'b'] as const) if (this.nodes[name].dials.size === 0) this.dial(name);
+      while (!this.quiet) {
+        const busy = [...this.wires.values()].filter((wire) => wire.toAcceptor.length + wire.toDialler.length > 0);
+        const n = pick();
+        const id = busy[n % busy.length]?.id ?? 0;
+        this.deliver(id, n % 2 === 0);
+        this.deliver(id, n % 2 !== 0);
+      }
+    }
+  }
+
   deliver(id: number, toAcceptor: boolean): void {
     const wire = this.wires.get(id);
     if (wire === undefined) return;
     const queue = toAcceptor ? wire.toAcceptor : wire.toDialler;
     const message = queue.shift();
-    if (message === undefined || wire.closed.has(toAcceptor)) return;
+    if (message === undefined || wire.severed || wire.closed.has(toAcceptor)) return;
     if (message === 'closed') wire.closed.add(toAcceptor);
     const self = toAcceptor === (wire.dialler === 'a') ? 'b' : 'a';
     if (message === 'closed') this.#closed(self, wire);
@@ -202,6 +241,7 @@ describe('two nodes whose dials cross', () => {
     { weight: 2, arbitrary: fc.record({ dial: fc.constantFrom<Name>('a', 'b') }) },
     { weight: 8, arbitrary: fc.record({ deliver: fc.nat(7), toAcceptor: fc.boolean() }) },
     { weight: 1, arbitrary: fc.record({ break: fc.nat(7) }) },
+    { weight: 1, arbitrary: fc.record({ sever: fc.nat(7), acceptorLearns: fc.boolean() }) },
   );
 
   test('end with one connection, the same on both ends, after any interleaving and any breaks', () => {
@@ -211,23 +251,11 @@ describe('two nodes whose dials cross', () => {
         const pick = (n: number): number => [...model.wires.keys()].at(-1 - (n % Math.max(1, model.wires.size))) ?? 0;
         for (const next of actions) {
           if ('dial' in next) model.dial(next.dial);
+          else if ('sever' in next) model.sever(pick(next.sever), next.acceptorLearns);
           else if ('break' in next) model.break(pick(next.break));
           else model.deliver(pick(next.deliver), next.toAcceptor);
         }
-        // Then quiet: everything arrives, and who has no session dials again.
-        let rounds = 0;
-        do {
-          if (model.nodes.a.live === undefined && model.nodes.a.dials.size === 0) model.dial('a');
-          if (model.nodes.b.live === undefined && model.nodes.b.dials.size === 0) model.dial('b');
-          while (!model.quiet) {
-            const ids = [...model.wires.values()]
-              .filter((w) => w.toAcceptor.length + w.toDialler.length > 0)
-              .map(({ id }) => id);
-            const n = order.next().value ?? 0;
-            model.deliver(ids[n % ids.length] ?? 0, n % 2 === 0);
-            model.deliver(ids[n % ids.length] ?? 0, n % 2 !== 0);
-          }
-        } while ((model.nodes.a.live === undefined || model.nodes.b.live === undefined) && ++rounds < 20);
+        model.settle(() => order.next().value ?? 0);
         const { a, b } = model.nodes;
         expect(a.live?.wire).toBeDefined();
         expect(a.live?.wire).toBe(b.live?.wire);
@@ -237,6 +265,25 @@ describe('two nodes whose dials cross', () => {
       { numRuns: 3_000 },
     );
   });
+
+  test.each([
+    ['a', true],
+    ['a', false],
+    ['b', true],
+    ['b', false],
+  ] as const)(
+    'connected by the dial of %s, of which one end was lost (the acceptor: %s), connect anew',
+    (dialler, acceptorLearns) => {
+      const model = new Model();
+      model.dial(dialler);
+      model.settle(() => 0);
+      expect([model.nodes.a.live?.wire, model.nodes.b.live?.wire]).toEqual([1, 1]);
+      model.sever(1, acceptorLearns);
+      model.settle(() => 0);
+      expect(model.nodes.a.live?.wire).toBeGreaterThan(1);
+      expect(model.nodes.a.live?.wire).toBe(model.nodes.b.live?.wire);
+    },
+  );
 
   test('need a single round where nothing breaks', () => {
     fc.assert(

@@ -269,6 +269,17 @@ describe('nodes over TCP', () => {
     }
   });
 
+  test('a node that is known by two addresses is connected once, without a bounce', async () => {
+    for (let round = 0; round < 5; round++) {
+      const a = await start('a');
+      const b = await start('b', { listen: null, seeds: [a.address, `localhost:${portOf(a)}`] });
+      await Promise.all([connected(a, 1), connected(b, 1)]);
+      while (b.peers().some(({ state }) => state !== 'connected'))
+        await new Promise((resolve) => setImmediate(resolve));
+      expect([a.events, b.events]).toEqual([['up b@h'], ['up a@h']]);
+    }
+  });
+
   test('seeds that are down at boot are joined when they start', async () => {
     const probe = createServer();
     await listen(probe);

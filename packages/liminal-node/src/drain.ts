@@ -17,6 +17,9 @@ export interface DrainedParts {
   readonly http: HttpServer | undefined;
 }
 
+/** The last steps are kept this much of the time, as a part and in milliseconds, whatever those before them took. */
+const RESERVE = { part: 0.25, maxMs: 1_000 };
+
 /** How often mailboxes are looked at while they empty. Only a draining node polls. */
 const LOOK_INTERVAL_MS = 10;
 
@@ -27,28 +30,42 @@ export async function drainNode(
 ): Promise<{ cut: readonly string[] }> {
   const cut: string[] = [];
   const deadline = environment.now() + timeoutMs;
-  const within = async (step: Promise<unknown>, whenCut: () => string): Promise<void> => {
-    if (!(await settlesBy(environment, step, deadline))) cut.push(whenCut());
+  const earlier = deadline - Math.min(RESERVE.maxMs, timeoutMs * RESERVE.part);
+  const within = async (step: Promise<unknown>, by: number, whenCut: string): Promise<void> => {
+    if (!(await settlesBy(environment, step, by))) cut.push(whenCut);
   };
-  // From here on no peer sends new work.
+  // From here on no peer sends new work; publishes of this node still reach the peers.
+  for (const groups of [channelGroups, pg]) leaveAll(groups);
+  await within(distribution.leave(), earlier, 'not every peer acknowledged that this node leaves');
+  const unread = await emptyMailboxes(scheduler, environment, earlier);
+  if (unread === undefined) cut.push('a scheduler thread is blocked, and its mailboxes were not read');
+  else if (unread > 0) cut.push(`${unread} messages in mailboxes were not read`);
+  channels.close();
   channelGroups.stop();
   pg.stop();
-  await within(distribution.leave(), () => 'not every peer acknowledged that this node leaves');
-  const unread = await emptyMailboxes(scheduler, environment, deadline);
-  if (unread > 0) cut.push(`${unread} messages in mailboxes were not read`);
-  channels.close();
-  await within(distribution.flush(), () => 'not everything that was sent has left for the peers');
-  await within(scheduler.stop(), () => 'not every scheduler thread stopped');
+  await within(distribution.flush(), deadline, 'not everything that was sent has left for the peers');
+  await within(scheduler.stop(), deadline, 'not every scheduler thread stopped');
   await distribution.stop();
   await http?.close();
   return { cut };
 }
 
-/** @returns how many messages were left when time was up. */
-async function emptyMailboxes(scheduler: Scheduler, environment: Environment, deadline: number): Promise<number> {
+function leaveAll(groups: Pg): void {
+  for (const [group, pids] of groups.localMemberships()) for (const pid of pids) groups.leave(group, pid);
+}
+
+/** @returns how many messages were left when time was up; undefined where a thread did not say. */
+async function emptyMailboxes(
+  scheduler: Scheduler,
+  environment: Environment,
+  deadline: number,
+): Promise<number | undefined> {
   for (;;) {
-    const threads = await scheduler.inspect();
-    const queued = threads.reduce((sum, thread) => sum + thread.queued, 0);
+    let queued = 0;
+    const look = scheduler.inspect().then((threads) => {
+      queued = threads.reduce((sum, thread) => sum + thread.queued, 0);
+    });
+    if (!(await settlesBy(environment, look, deadline))) return undefined;
     if (queued === 0 || environment.now() >= deadline) return queued;
     await new Promise<void>((resolve) => environment.setTimer(LOOK_INTERVAL_MS, resolve));
   }

@@ -31,6 +31,7 @@ import {
 } from '@liminal-node/scheduler';
 import { checkCookieReach, resolveCookie } from './cookie.js';
 import { drainNode } from './drain.js';
+import { firstJoin } from './first-join.js';
 import { type Health, type HttpServer, startHttp } from './http-server.js';
 import { type ClusterMember, membersOf } from './members.js';
 import { createNodeMetrics } from './node-metrics.js';
@@ -101,7 +102,8 @@ export interface LiminalNode extends AsyncDisposable {
 }
 
 /**
- * Starts a node in this program.
+ * Starts a node in this program. It resolves when each seed has been joined, and has told its subscriptions, or
+ * could not be reached at the first try; joining goes on behind.
  * @throws OptionError, CookieError, ListenError, HttpListenError; nothing is left running then.
  */
 export async function startNode(given?: Partial<NodeOptions>): Promise<LiminalNode> {
@@ -151,6 +153,8 @@ export async function startNode(given?: Partial<NodeOptions>): Promise<LiminalNo
     const clusterSync = connectChannels(channels, channelGroups, distribution, logger);
     const members = (): readonly ClusterMember[] => membersOf(distribution, startedAt);
     void answerRequests(requestProcess, channels, members, requests, logger);
+
+    await firstJoin(distribution, channelGroups, options.joinTimeoutMs, systemEnvironment);
 
     let draining = false;
     const health = (): Health => {

@@ -43,6 +43,8 @@ export interface NodeOptions {
   readonly http: string;
   /** `host:port` of nodes to join. They need not be up: joining goes on for ever. @default none */
   readonly seeds: readonly string[];
+  /** Milliseconds that the start waits for the first try of each seed; joining goes on behind. @default 2000 */
+  readonly joinTimeoutMs: number;
   /** The secret that the nodes of a cluster share. @default LIMINAL_COOKIE, else LIMINAL_COOKIE_FILE, else ~/.liminal/cookie */
   readonly cookie: string | undefined;
   /** A file with the cookie. @default none */
@@ -104,6 +106,7 @@ const CHECKS: OptionChecks<NodeOptions> = {
   http: address,
   // Checked by distribution, under the same name.
   seeds: anything,
+  joinTimeoutMs: wholeNumber(0),
   cookie: anything,
   cookieFile: anything,
   threads: optional(wholeNumber(0, 255)),
@@ -123,6 +126,7 @@ export function resolveNodeOptions(given: Partial<NodeOptions> | undefined): Rea
     listen: '127.0.0.1:0',
     http: 'off',
     seeds: [],
+    joinTimeoutMs: 2_000,
     cookie: undefined,
     cookieFile: undefined,
     threads: undefined,

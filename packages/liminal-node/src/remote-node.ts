@@ -2,7 +2,15 @@
  * A short visit to a cluster: a hidden node of its own, without threads, attached to one running node.
  */
 import type { Receipt } from '@liminal-node/channels';
-import { type AttachedProcess, LiminalError, type Logger, type NodeName, silentLogger } from '@liminal-node/scheduler';
+import {
+  type AttachedProcess,
+  LiminalError,
+  type Logger,
+  type NodeName,
+  randomCreation,
+  silentLogger,
+  systemEnvironment,
+} from '@liminal-node/scheduler';
 import { CookieError } from './cookie.js';
 import { type ClusterMember, type LiminalNode, startNode } from './node.js';
 import { type NodeAnswer, type NodeRequest, REQUESTS_NAME } from './node-requests.js';
@@ -54,7 +62,7 @@ const SETTLE_TIMEOUT_MS = 3_000;
 /** @throws ConnectError, CookieError where the cookies differ. */
 export async function attachTo(address: string, options: AttachmentOptions): Promise<RemoteNode> {
   const { cookie, dialLearned = false, timeoutMs = 5_000, logger = silentLogger } = options;
-  const name = `visitor-${process.pid}-${Math.trunc(performance.now())}@127.0.0.1`;
+  const name = `visitor-${randomCreation(systemEnvironment).toString(36)}@127.0.0.1`;
   const node = await startNode({
     name,
     listen: 'off',

@@ -36,6 +36,8 @@ export interface Pg extends AsyncDisposable {
   /** The groups of one node, this one included, with its members in them. */
   membersOf(node: NodeName): ReadonlyMap<string, readonly Pid[]>;
   localMemberships(): ReadonlyMap<string, readonly Pid[]>;
+  /** Whether the whole membership of a connected node has arrived here. */
+  isSynced(node: NodeName): boolean;
   /** Every group that has a member anywhere. */
   whichGroups(): readonly string[];
   /**

@@ -113,6 +113,10 @@ export class Scope implements Pg {
     return views.membersOfNode(this.#state, this.#state.node);
   }
 
+  isSynced(node: NodeName): boolean {
+    return views.isSynced(this.#state, node);
+  }
+
   whichGroups(): readonly string[] {
     return views.groupNames(this.#state);
   }

@@ -40,6 +40,11 @@ export function membersOfNode({ node, local, remote }: GroupState, asked: NodeNa
   return byGroup(asked === node ? local.groups : remote.viewOf(asked)?.groups);
 }
 
+/** Whether the whole membership of a node has arrived since it came up. */
+export function isSynced({ remote }: GroupState, node: NodeName): boolean {
+  return remote.viewOf(node)?.version !== undefined;
+}
+
 export function groupNames({ local, remote }: GroupState): string[] {
   return [...new Set([...local.groups.keys(), ...remote.groups])];
 }

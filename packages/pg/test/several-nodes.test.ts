@@ -120,6 +120,10 @@ describe('several nodes', () => {
     quiet([a, b, c]);
     expect(b.pg.members('g').length).toBe(1);
     expect(a.pg.members('g')).toEqual([]);
+    split(a, b);
+    connect(a.distribution, b.distribution);
+    quiet([a, b, c]);
+    expect(a.pg.whichGroups()).toEqual([]);
   });
 
   test('P32 joins on two nodes at one time end equal everywhere', () => {

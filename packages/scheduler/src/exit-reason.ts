@@ -2,6 +2,8 @@
  * Why a process ended. A reason is a portable value, as in Erlang any term is; the well-known ones have
  * names here. It is told to links and monitors and never thrown.
  */
+import { inspect } from 'node:util';
+import { checkPortable, freezeMessage, portableError } from './portable.js';
 
 /** An uncaught error, as a value that looks alike on every node. */
 export interface ErrorReason {
@@ -44,23 +46,52 @@ export type ExitReason =
   | ShutdownReason
   | Readonly<Record<string, unknown>>;
 
-/** What an uncaught `thrown` value makes of a process. */
+/** What an uncaught `thrown` value makes of a process. Never throws itself, whatever was thrown. */
 export function reasonOfThrown(thrown: unknown): ErrorReason {
-  if (!(thrown instanceof Error)) return { error: { name: 'Thrown', message: String(thrown) } };
-  const { name, message, stack } = thrown;
-  const code = 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
-  return {
-    error: { name, message, ...(code !== undefined && { code }), ...(stack !== undefined && { stack }) },
-  };
+  try {
+    if (!(thrown instanceof Error)) {
+      const message = typeof thrown === 'string' ? thrown : inspect(thrown);
+      return { error: { name: 'Thrown', message: message.toWellFormed() } };
+    }
+    const { name, message, stack, code } = portableError(thrown);
+    return {
+      error: {
+        name: name.toWellFormed(),
+        message: message.toWellFormed(),
+        ...(typeof code === 'string' && { code: code.toWellFormed() }),
+        ...(stack !== undefined && { stack: stack.toWellFormed() }),
+      },
+    };
+  } catch {
+    return { error: { name: 'Thrown', message: 'a value that cannot be read' } };
+  }
+}
+
+/** `reason` as it is told to others: frozen, because they share it, and replaced where it cannot be a message. */
+export function portableReason(reason: ExitReason): ExitReason {
+  if (typeof reason === 'string' && reason.isWellFormed()) return reason;
+  try {
+    checkPortable(reason);
+    return freezeMessage(reason);
+  } catch {
+    return { error: { name: 'NotPortable', message: 'the exit reason cannot be sent' } };
+  }
+}
+
+/** Whether the process failed, rather than ended. Takes any value: a peer may send any as a reason. */
+export function isFailure(reason: unknown): boolean {
+  return typeof reason === 'object' && reason !== null && 'error' in reason;
 }
 
 /** One line for logs, without the stack. */
 export function describeReason(reason: ExitReason): string {
   if (typeof reason === 'string') return reason;
   if (isErrorReason(reason)) return `${reason.error.name}: ${reason.error.message}`;
-  return JSON.stringify(reason) ?? String(reason);
+  return inspect(reason, { breakLength: Number.POSITIVE_INFINITY });
 }
 
-function isErrorReason(reason: object): reason is ErrorReason {
-  return 'error' in reason && typeof reason.error === 'object' && reason.error !== null && 'message' in reason.error;
+function isErrorReason(reason: unknown): reason is ErrorReason {
+  if (!isFailure(reason)) return false;
+  const { error } = reason as { error: unknown };
+  return typeof error === 'object' && error !== null && 'message' in error;
 }

@@ -1,8 +1,8 @@
 /**
  * A process's mailbox: first in, first out, with selective take, bounded by items and by bytes.
  *
- * Signals (exit and down messages) are never refused: whoever linked or monitored is owed them. Everything
- * else is subject to the bound, and `push` says what became of it.
+ * Signals (exit and down messages) are never refused or dropped: whoever linked or monitored is owed them.
+ * Everything else is subject to the bound, and `push` says what became of it.
  */
 
 /** What happens to a message for which there is no room. */
@@ -34,6 +34,9 @@ export type Match = (message: unknown) => boolean;
 /** Stands for "no message"; a mailbox can hold undefined. */
 export const NOTHING = Symbol('nothing');
 
+/** In the place of a size: the message is a signal, which the bound neither counts nor drops. */
+const SIGNAL = -1;
+
 /** Beyond this many taken slots the array is cut, which keeps a take cheap on average. */
 const COMPACT_AT = 1024;
 
@@ -43,6 +46,10 @@ export class Mailbox {
   #sizes: number[] = [];
   #head = 0;
   #bytes = 0;
+  /** Messages that the bound counts. */
+  #bounded = 0;
+  /** How many of the oldest messages the take under way has passed over, because they did not match. */
+  #passed = 0;
   /** Messages that the bound has cost this process so far. */
   dropped = 0;
 
@@ -61,7 +68,7 @@ export class Mailbox {
   /** @returns how many messages were dropped for it: 0 where there was room, or 'exit' by the policy. */
   push(message: unknown, bytes: number): number | 'exit' {
     if (this.#fits(bytes)) {
-      this.pushSignal(message, bytes);
+      this.#append(message, bytes);
       return 0;
     }
     switch (this.#bound.overflow) {
@@ -72,11 +79,11 @@ export class Mailbox {
         return 1;
       case 'drop-oldest': {
         let dropped = 0;
-        while (this.length > 0 && !this.#fits(bytes)) {
-          this.take();
+        while (!this.#fits(bytes)) {
+          this.#remove(this.#sizes.findIndex((size, at) => at >= this.#head && size !== SIGNAL));
           dropped++;
         }
-        this.pushSignal(message, bytes);
+        this.#append(message, bytes);
         this.dropped += dropped;
         return dropped;
       }
@@ -85,19 +92,22 @@ export class Mailbox {
     }
   }
 
-  /** Adds a message whatever the bound. */
-  pushSignal(message: unknown, bytes = 0): void {
+  /** Adds a message that the bound neither refuses, counts nor drops. */
+  pushSignal(message: unknown): void {
     this.#messages.push(message);
-    this.#sizes.push(bytes);
-    this.#bytes += bytes;
+    this.#sizes.push(SIGNAL);
   }
 
-  /**
-   * Removes and returns the first message that matches, or NOTHING.
-   * @param from how many of the oldest messages to pass over, because they were seen and did not match.
-   */
-  take(match?: Match, from = 0): unknown {
-    for (let at = this.#head + from; at < this.#messages.length; at++) {
+  /** Removes and returns the first message that matches, or NOTHING. */
+  take(match?: Match): unknown {
+    this.rewind();
+    return this.takeNext(match);
+  }
+
+  /** Like `take`, but passes over what earlier calls have passed over since the last `rewind`. */
+  takeNext(match?: Match): unknown {
+    for (; this.#passed < this.length; this.#passed++) {
+      const at = this.#head + this.#passed;
       const message = this.#messages[at];
       if (match === undefined || match(message)) {
         this.#remove(at);
@@ -105,6 +115,16 @@ export class Mailbox {
       }
     }
     return NOTHING;
+  }
+
+  /** The next `takeNext` begins at the oldest message. */
+  rewind(): void {
+    this.#passed = 0;
+  }
+
+  /** Messages that `takeNext` has not passed over. */
+  get unseen(): number {
+    return this.length - this.#passed;
   }
 
   /** Removes every message that matches; for flushing. */
@@ -117,15 +137,29 @@ export class Mailbox {
     this.#sizes = [];
     this.#head = 0;
     this.#bytes = 0;
+    this.#bounded = 0;
+    this.#passed = 0;
   }
 
   #fits(bytes: number): boolean {
     // One message always fits an empty mailbox, or a large one could never be received at all.
-    return this.length === 0 || (this.length < this.#bound.maxItems && this.#bytes + bytes <= this.#bound.maxBytes);
+    return this.#bounded === 0 || (this.#bounded < this.#bound.maxItems && this.#bytes + bytes <= this.#bound.maxBytes);
+  }
+
+  #append(message: unknown, bytes: number): void {
+    this.#messages.push(message);
+    this.#sizes.push(bytes);
+    this.#bytes += bytes;
+    this.#bounded++;
   }
 
   #remove(at: number): void {
-    this.#bytes -= this.#sizes[at] as number;
+    const size = this.#sizes[at] as number;
+    if (size !== SIGNAL) {
+      this.#bytes -= size;
+      this.#bounded--;
+    }
+    if (at - this.#head < this.#passed) this.#passed--;
     if (at > this.#head) {
       this.#messages.splice(at, 1);
       this.#sizes.splice(at, 1);

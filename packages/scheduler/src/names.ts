@@ -34,6 +34,8 @@ export class NameAuthority {
     if (names.has(name)) return `"${name}" is held by ${names.get(name)}`;
     names.set(name, pid);
     await this.#tellThreads(name, pid);
+    // Freed meanwhile, with its thread for instance: a thread may have entered it after it had heard so.
+    if (names.get(name) !== pid) this.#runtime.freeName(name, pid);
     return undefined;
   }
 }
@@ -45,14 +47,18 @@ export async function registerProcess(
   name: string,
   ask: (name: string, pid: Pid) => Promise<string | undefined>,
 ): Promise<void> {
-  if (process.name !== undefined) throw new NameError(`${process.pid} is registered as "${process.name}" already`);
-  process.name = name;
+  if (process.registration !== undefined) {
+    throw new NameError(`${process.pid} is registered as "${process.registration.name}" already`);
+  }
+  const registration = { name };
+  process.registration = registration;
   const fault = await ask(name, process.pid);
+  const isWanted = process.alive && process.registration === registration;
   if (fault !== undefined) {
-    process.name = undefined;
+    if (isWanted) process.registration = undefined;
     throw new NameError(fault);
   }
-  if (process.alive) runtime.names.set(name, process.pid);
-  // It ended while it was asking: its finaliser came too early to free what was granted only now.
+  if (isWanted) runtime.names.set(name, process.pid);
+  // It ended or gave the name up while it was asking: too early to free what was granted only now.
   else runtime.freeName(name, process.pid);
 }

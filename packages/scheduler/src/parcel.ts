@@ -110,7 +110,9 @@ export function writeMulticast(
 }
 
 export function writeControl(writer: ByteWriter, control: Control): void {
-  writer.u8(KIND.control).block(encodeValue(control));
+  // Encoded first: what is not portable must throw before the batch holds half a parcel.
+  const bytes = encodeValue(control);
+  writer.u8(KIND.control).block(bytes);
 }
 
 /** Hands every parcel of a batch to `handler`, in order. */

@@ -47,7 +47,7 @@ export class ProcessSelf implements Self {
   }
 
   send(to: Destination<never>, message: unknown): void {
-    if (this.#process.alive) this.#runtime.send(this.#process.pid, to, message);
+    if (this.#process.alive) this.#runtime.router.send(this.#process.pid, to, message);
     else this.#runtime.countDropped('sender has ended');
   }
 
@@ -71,7 +71,7 @@ export class ProcessSelf implements Self {
     args: Args,
     options?: SpawnOptions,
   ): Promise<Pid> {
-    if (!this.#process.alive) return new Promise(() => {});
+    if (!this.#process.alive) return never;
     return this.#spawner.spawn(this.#process, definition as unknown as ProcessDefinition<never>, args, options);
   }
 
@@ -80,10 +80,12 @@ export class ProcessSelf implements Self {
     args: Args,
     options?: LocalSpawnOptions,
   ): Pid {
+    if (!this.#process.alive) return this.#runtime.nextPid();
     return this.#spawner.spawnLocal(this.#process, body as ProcessBody<never>, args, options);
   }
 
   link(pid: AnyPid): void {
+    this.#runtime.parse(pid);
     if (this.#process.alive) this.#runtime.signals.link(this.#process, pid as Pid);
   }
 
@@ -95,6 +97,7 @@ export class ProcessSelf implements Self {
     const ref = this.makeRef();
     if (!this.#process.alive) return ref;
     if (typeof target === 'string') {
+      this.#runtime.parse(target);
       this.#runtime.signals.monitor(this.#process, ref, target as Pid);
       return ref;
     }
@@ -120,8 +123,7 @@ export class ProcessSelf implements Self {
   }
 
   exitProcess(pid: AnyPid, reason: ExitReason): void {
-    if (!this.#process.alive) return;
-    this.#runtime.signals.send({ type: 'exit', from: this.#process.pid, to: pid as Pid, reason, linked: false });
+    if (this.#process.alive) this.#runtime.exitProcess(this.#process.pid, pid, reason);
   }
 
   setTrapExit(trapExit: boolean): boolean {
@@ -131,14 +133,15 @@ export class ProcessSelf implements Self {
   }
 
   register(name: string): Promise<void> {
+    if (!this.#process.alive) return never;
     return this.#services.register(this.#process, name);
   }
 
   unregister(): void {
-    const { name } = this.#process;
-    if (name === undefined) return;
-    this.#process.name = undefined;
-    this.#runtime.freeName(name, this.#process.pid);
+    const { registration, alive } = this.#process;
+    if (registration === undefined || !alive) return;
+    this.#process.registration = undefined;
+    this.#runtime.freeName(registration.name, this.#process.pid);
   }
 
   whereis(name: string): Pid | undefined {
@@ -146,7 +149,7 @@ export class ProcessSelf implements Self {
   }
 
   request(service: string, body: unknown): Promise<unknown> {
-    if (!this.#process.alive) return new Promise(() => {});
+    if (!this.#process.alive) return never;
     return this.#runtime.services.request(this.#process.pid, service, body);
   }
 
@@ -155,6 +158,7 @@ export class ProcessSelf implements Self {
     args: Args,
     options?: BlockOptions,
   ): Promise<Result> {
+    if (!this.#process.alive) return never;
     const work = this.#services.block(task as unknown as TaskDefinition<never>, args, options?.signal);
     return work as Promise<Result>;
   }
@@ -182,6 +186,8 @@ export class AttachedSelf extends ProcessSelf implements AttachedProcess {
     this.#end();
   }
 }
+
+const never = new Promise<never>(() => {});
 
 function aborted(): AbortController {
   const controller = new AbortController();

@@ -36,12 +36,18 @@ export interface ReceiveOptions<T = unknown> {
 /** Thrown to unwind a body that called `self.exit`; the process is finished before it is thrown. */
 export const UNWIND = Symbol('process exit');
 
+/** A name that a process has, or has asked for. */
+export interface Registration {
+  readonly name: string;
+}
+
 interface Waiter {
   readonly resolve: (message: unknown) => void;
   readonly reject: (error: unknown) => void;
   readonly match: Match | undefined;
-  /** How many of the oldest messages were seen and did not match. */
-  seen: number;
+  readonly timeoutMs: number;
+  /** Its time is up: it gets what is there now, or is rejected. */
+  expired: boolean;
   readonly cancel: () => void;
 }
 
@@ -56,7 +62,8 @@ export class Process implements Runnable {
   queued = false;
   alive = true;
   trapExit: boolean;
-  name: string | undefined;
+  /** Its name, from when it asks for it. Compared by identity: the same name asked for again is another. */
+  registration: Registration | undefined;
   /** Processes that it is linked to. */
   links: Set<Pid> | undefined;
   /** Monitors that it holds on others. */
@@ -67,7 +74,7 @@ export class Process implements Runnable {
   #start: (() => void | MessageHandler | Promise<void | MessageHandler>) | undefined;
   #handler: ((message: unknown) => unknown) | undefined;
   #waiter: Waiter | undefined;
-  /** Messages that `receive` may still hand out before the process has to queue again. */
+  /** How often `receive` may still answer at once before the process has to queue again. */
   #credits = 0;
 
   constructor(
@@ -115,26 +122,26 @@ export class Process implements Runnable {
     if (this.#waiter !== undefined) {
       return Promise.reject(new TypeError('a process can wait in one receive at a time: await the one before'));
     }
-    const { timeoutMs, match, signal } = options;
-    if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
+    if (this.#handler !== undefined) {
+      return Promise.reject(new TypeError('a handler process is called with its messages: it cannot receive'));
+    }
+    const { timeoutMs = Number.POSITIVE_INFINITY, match, signal } = options;
+    if (!(timeoutMs >= 0)) {
       return Promise.reject(new RangeError(`timeoutMs must be 0 or more, not ${timeoutMs}`));
     }
     if (signal?.aborted) return Promise.reject(signal.reason);
-    let seen = 0;
-    if (this.#credits > 0 || timeoutMs === 0) {
+    this.mailbox.rewind();
+    if (this.#credits > 0) {
+      this.#credits--;
       try {
-        const message = this.mailbox.take(match);
-        if (message !== NOTHING) {
-          this.#credits--;
-          return Promise.resolve(message);
-        }
+        const message = this.mailbox.takeNext(match);
+        if (message !== NOTHING) return Promise.resolve(message);
       } catch (error) {
         return Promise.reject(error);
       }
       if (timeoutMs === 0) return Promise.reject(new ReceiveTimeoutError(0));
-      seen = this.mailbox.length;
     }
-    return this.#wait(match, seen, timeoutMs, signal);
+    return this.#wait(match, timeoutMs, signal);
   }
 
   run(): void {
@@ -159,31 +166,34 @@ export class Process implements Runnable {
     if (this.#waiter !== undefined || this.#handler !== undefined) this.#host.ready(this);
   }
 
-  #wait(match: Match | undefined, seen: number, timeoutMs?: number, signal?: AbortSignal): Promise<unknown> {
+  #wait(match: Match | undefined, timeoutMs: number, signal?: AbortSignal): Promise<unknown> {
     return new Promise((resolve, reject) => {
       let timer: Timer | undefined;
-      const fail = (error: unknown): void => {
-        if (this.#waiter !== waiter) return;
+      const onAbort = (): void => {
         this.#endWait();
-        reject(error);
+        reject(signal?.reason);
       };
-      const onAbort = (): void => fail(signal?.reason);
       const waiter: Waiter = {
         resolve,
         reject,
         match,
-        seen,
+        timeoutMs,
+        expired: timeoutMs === 0,
         cancel: () => {
           timer?.cancel();
           signal?.removeEventListener('abort', onAbort);
         },
       };
       this.#waiter = waiter;
-      if (timeoutMs !== undefined && timeoutMs !== Number.POSITIVE_INFINITY) {
-        timer = this.#host.environment.setTimer(timeoutMs, () => fail(new ReceiveTimeoutError(timeoutMs)));
+      if (timeoutMs > 0 && timeoutMs !== Number.POSITIVE_INFINITY) {
+        timer = this.#host.environment.setTimer(timeoutMs, () => {
+          waiter.expired = true;
+          // A message that came in time counts, even if the process has not had its turn since.
+          this.#runWaiter(waiter);
+        });
       }
       signal?.addEventListener('abort', onAbort);
-      if (this.mailbox.length > seen) this.#host.ready(this);
+      if (waiter.expired || this.mailbox.unseen > 0) this.#host.ready(this);
     });
   }
 
@@ -207,19 +217,17 @@ export class Process implements Runnable {
   #runWaiter(waiter: Waiter): void {
     let message: unknown;
     try {
-      message = this.mailbox.take(waiter.match, waiter.seen);
+      message = this.mailbox.takeNext(waiter.match);
     } catch (error) {
       this.#endWait();
       waiter.reject(error);
       return;
     }
-    if (message === NOTHING) {
-      waiter.seen = this.mailbox.length;
-      return;
-    }
+    if (message === NOTHING && !waiter.expired) return;
     this.#credits--;
     this.#endWait();
-    waiter.resolve(message);
+    if (message === NOTHING) waiter.reject(new ReceiveTimeoutError(waiter.timeoutMs));
+    else waiter.resolve(message);
   }
 
   #runHandler(handler: (message: unknown) => unknown): void {

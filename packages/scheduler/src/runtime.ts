@@ -8,7 +8,6 @@
  * Each pair of processes has exactly one such way, and each way is first in, first out.
  */
 import type { Environment } from './environment.js';
-import { NameError } from './errors.js';
 import type { ExitReason } from './exit-reason.js';
 import type { Logger } from './logger.js';
 import type { MailboxBound } from './mailbox.js';
@@ -20,40 +19,19 @@ import {
   type SpawnControl,
   writeControl,
   writeInbound,
-  writeMessage,
-  writeMulticast,
-  writeOutbound,
-  writeSignal,
 } from './parcel.js';
-import {
-  type AnyPid,
-  formatRef,
-  type NodeName,
-  type Pid,
-  type PidParts,
-  parsePid,
-  pidPrefix,
-  type Ref,
-} from './pid.js';
+import { type AnyPid, formatRef, type NodeName, type Pid, pidPrefix, type Ref } from './pid.js';
 import { checkPortable, freezeMessage } from './portable.js';
 import { Process, type ProcessHost } from './process.js';
 import type { RemotePort } from './remote.js';
+import { Router } from './router.js';
 import { RunQueue } from './run-queue.js';
-import type { Destination } from './self.js';
 import { Services } from './services.js';
 import { SharedMessage } from './shared-message.js';
 import type { Signal } from './signal.js';
-import {
-  decodeSignal,
-  encodeMessage,
-  encodeMessageToName,
-  encodeSignal,
-  type NodeLife,
-  readHead,
-} from './signal-codec.js';
+import { decodeSignal, encodeMessage, type NodeLife, readHead } from './signal-codec.js';
 import { type SignalHost, Signals } from './signals.js';
 import type { ThreadInfo } from './thread-control.js';
-import { encodeValue } from './value-codec.js';
 
 /** The home thread of every node. */
 export const HOME = 0;
@@ -79,9 +57,6 @@ export interface RuntimeCounters {
   readonly dropped: Record<string, number>;
 }
 
-/** Parsed pids are remembered up to this many; then the memory starts afresh. */
-const MAX_REMEMBERED_PIDS = 10_000;
-
 export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   readonly options: RuntimeOptions;
   readonly environment: Environment;
@@ -94,6 +69,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   /** What stands for the program itself as a sender. */
   readonly root: Pid;
   readonly services = new Services(this);
+  readonly router = new Router(this);
   /** Takes what other threads say of spawns. */
   onSpawnControl: (thread: number, control: SpawnControl) => void = () => {};
   /** Told of a lost thread, after the links and monitors that led to it. */
@@ -103,7 +79,6 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   readonly #runQueue: RunQueue;
   readonly #prefix: string;
   readonly #life: NodeLife;
-  readonly #remembered = new Map<string, PidParts>();
   #serial = 0;
   #refs = 0;
 
@@ -205,26 +180,8 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
 
   // --- sending -------------------------------------------------------------------------------------------
 
-  /** @throws NotPortableError, NameError, TypeError as `Self.send`. */
-  send(from: Pid, to: Destination<never>, message: unknown): void {
-    if (typeof to !== 'string') return this.#sendToName(from, to.name, to.node, message);
-    const process = this.find(to);
-    if (process !== undefined) {
-      process.deliver(this.prepare(message), 0);
-      return;
-    }
-    const target = this.#parse(to);
-    const payload = encodeValue(message);
-    const fault = this.#isGone(target);
-    if (fault !== undefined) return this.countDropped(fault);
-    if (target.node !== this.options.node) {
-      this.#toNode(target, encodeMessage(target, this.#parse(from), payload), false);
-      return;
-    }
-    const outbox = this.mesh.outbox(target.thread);
-    if (outbox === undefined) return this.countDropped('no such thread');
-    writeMessage(outbox, target, this.#parse(from), payload);
-    this.mesh.written(outbox);
+  sendAway(signal: Signal): void {
+    this.router.sendAway(signal);
   }
 
   /** A message that is about to be shared by reference: checked and frozen outside production. */
@@ -232,44 +189,6 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     if (!this.options.checkMessages) return message;
     checkPortable(message);
     return freezeMessage(message);
-  }
-
-  sendAway(signal: Signal): void {
-    const target = this.#parse(signal.to);
-    if (this.#isGone(target) !== undefined) return this.signals.answerFor(signal, 'noproc');
-    if (target.node !== this.options.node) {
-      if (!this.#toNode(target, encodeSignal(signal), true)) this.signals.answerFor(signal, 'noconnection');
-      return;
-    }
-    const outbox = this.mesh.outbox(target.thread);
-    if (outbox === undefined) return this.signals.answerFor(signal, 'noproc');
-    writeSignal(outbox, encodeSignal(signal));
-    this.mesh.written(outbox);
-  }
-
-  /**
-   * Gives one message to many processes of this node, by thread: serials of the processes there.
-   * @returns how many processes of this thread dropped it; what other threads do, they count themselves.
-   */
-  sendToMany(threads: ReadonlyMap<number, ReadonlyMap<number, AnyPid>>, message: SharedMessage): number {
-    let dropped = 0;
-    for (const [thread, members] of threads) {
-      if (thread === this.options.thread) {
-        for (const pid of members.values()) {
-          const process = this.find(pid);
-          if (process !== undefined && !this.#deliverShared(process, message)) dropped++;
-        }
-        continue;
-      }
-      const outbox = this.mesh.outbox(thread);
-      if (outbox === undefined) {
-        this.countDropped('no such thread', members.size);
-        continue;
-      }
-      writeMulticast(outbox, members.keys(), members.size, message.bytes, message.trusted);
-      this.mesh.written(outbox);
-    }
-    return dropped;
   }
 
   // --- parcels from other threads ------------------------------------------------------------------------
@@ -297,7 +216,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     for (const serial of serials) {
       const process = this.processes.get(this.#pid(serial));
       if (process === undefined) this.countDropped('no such process');
-      else this.#deliverShared(process, message);
+      else this.deliverShared(process, message);
     }
   }
 
@@ -355,7 +274,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     if (head.kind === 'messageToName') {
       const pid = this.names.get(head.name);
       if (pid === undefined) return this.countDropped('no such name');
-      const target = this.#parse(pid);
+      const target = this.router.address(pid);
       return this.receiveRemote(source, encodeMessage(target, { thread: HOME, serial: 0 }, head.payload));
     }
     if (head.to.thread === this.options.thread) return this.inbound(source, bytes);
@@ -373,7 +292,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
       case 'message': {
         const process = this.processes.get(this.#pid(head.to.serial));
         if (process === undefined) return this.countDropped('no such process');
-        this.#deliverShared(process, SharedMessage.ofBytes(head.payload, trusted));
+        this.deliverShared(process, SharedMessage.ofBytes(head.payload, trusted));
         return;
       }
       case 'signal':
@@ -388,7 +307,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   }
 
   /** @returns false where the message was dropped. */
-  #deliverShared(process: Process, message: SharedMessage): boolean {
+  deliverShared(process: Process, message: SharedMessage): boolean {
     let value: unknown;
     try {
       value = message.value;
@@ -405,50 +324,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     this.options.logger.warn({ error }, 'refused a malformed signal');
   }
 
-  #sendToName(from: Pid, name: string, node: NodeName | undefined, message: unknown): void {
-    if (node === undefined || node === this.options.node) {
-      const pid = this.names.get(name);
-      if (pid !== undefined) return this.send(from, pid, message);
-      if (node === undefined) throw new NameError(`no process is registered as "${name}" on this node`);
-      return this.countDropped('no such name');
-    }
-    const bytes = encodeMessageToName(name, this.#parse(from), encodeValue(message));
-    this.#toNode({ node, creation: 0 }, bytes, false);
-  }
-
-  /** @returns false where there is certainly no connection. */
-  #toNode(target: NodeLife, bytes: Uint8Array, mustDeliver: boolean): boolean {
-    if (this.options.thread === HOME) {
-      if (this.remote?.send(target.node, target.creation, bytes, mustDeliver)) return true;
-      this.countDropped('no connection');
-      return false;
-    }
-    const outbox = this.mesh.outbox(HOME);
-    if (outbox === undefined) return false;
-    writeOutbound(outbox, target, mustDeliver, bytes);
-    this.mesh.written(outbox);
-    return true;
-  }
-
-  /** Why a process of this node is certainly not there, or undefined where it may be. */
-  #isGone(target: PidParts): string | undefined {
-    if (target.node !== this.options.node) return undefined;
-    if (target.creation !== this.options.creation) return 'pid of an earlier life';
-    return target.thread === this.options.thread ? 'no such process' : undefined;
-  }
-
   #pid(serial: number): Pid {
     return (this.#prefix + serial) as Pid;
-  }
-
-  #parse(pid: AnyPid): PidParts {
-    let parts = this.#remembered.get(pid);
-    if (parts !== undefined) return parts;
-    parts = parsePid(pid);
-    if (parts === undefined)
-      throw new TypeError(`"${pid}" is not a pid; send to a registered name as { name: "${pid}" }`);
-    if (this.#remembered.size >= MAX_REMEMBERED_PIDS) this.#remembered.clear();
-    this.#remembered.set(pid, parts);
-    return parts;
   }
 }

@@ -173,7 +173,7 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
 
   /** Sends in the name of the program. Throws as `Self.send` does. */
   send<M>(to: Destination<M>, message: M): void {
-    this.#runtime.send(this.#runtime.root, to, message);
+    this.#runtime.router.send(this.#runtime.root, to, message);
   }
 
   exitProcess(pid: AnyPid, reason: ExitReason): void {
@@ -200,7 +200,7 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
    * @returns how many members on the home thread dropped it; other threads count their own.
    */
   sendToAll(audience: Audience, message: SharedMessage): number {
-    return this.#runtime.sendToMany(audience.threads, message);
+    return this.#runtime.router.sendToMany(audience.threads, message);
   }
 
   /** Answers what processes of this node `request` by that name. */

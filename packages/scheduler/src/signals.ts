@@ -9,7 +9,7 @@
  * - Rules are applied one signal at a time. What a dying process sends is queued behind the signal that killed
  *   it, so that a chain of links, however long, needs no stack; no user code runs in between.
  */
-import type { ExitReason } from './exit-reason.js';
+import { type ExitReason, portableReason } from './exit-reason.js';
 import type { AnyPid, Pid, Ref } from './pid.js';
 import type { Process } from './process.js';
 import type { DownMessage, ExitMessage, Signal } from './signal.js';
@@ -39,8 +39,9 @@ export class Signals {
   }
 
   /** The one finaliser. Whatever ended the process, this runs once. */
-  finish(process: Process, reason: ExitReason): void {
+  finish(process: Process, given: ExitReason): void {
     if (!process.alive) return;
+    const reason = portableReason(given);
     const { pid, links, monitors, watchers } = process;
     process.release();
     this.#host.remove(process, reason);

@@ -76,6 +76,8 @@ export class Spawner {
     options: LocalSpawnOptions = {},
   ): Pid {
     const { monitor, ...rest } = options;
+    // First: what is not portable must throw before there is a process.
+    const prepared = this.#runtime.prepare(args);
     const body = typeof code === 'function' ? code : code.body;
     const label = rest.label ?? (typeof code === 'function' ? code.name || 'anonymous' : code.name);
     const ref = this.#monitorRef(monitor);
@@ -86,7 +88,7 @@ export class Spawner {
       ...(parent !== undefined && { parent: parent.pid }),
     });
     if (parent !== undefined) this.#bond(parent, process.pid, rest.link === true, ref);
-    this.#begin(process, body, this.#runtime.prepare(args));
+    this.#begin(process, body, prepared);
     return process.pid;
   }
 
@@ -160,9 +162,11 @@ export class Spawner {
     { request, module, name, args, settings }: SpawnControl & { type: 'spawn' },
   ): Promise<void> {
     try {
-      await this.#startHere(module, name, args, settings, undefined, (pid) =>
-        this.#runtime.sendControl(thread, { type: 'spawned', request, pid }),
-      );
+      await this.#startHere(module, name, args, settings, undefined, (pid) => {
+        if (this.#runtime.sendControl(thread, { type: 'spawned', request, pid })) return;
+        // The spawner's whole thread has ended: nobody else would tell a child that is linked to it.
+        if (settings.parent !== undefined) this.#endBond(settings.parent, pid);
+      });
     } catch (error) {
       this.#runtime.sendControl(thread, { type: 'spawnFailed', request, error: portableError(error) });
     }
@@ -178,8 +182,8 @@ export class Spawner {
   ): Promise<Pid> {
     const definition = await loadDefinition('process', module, name);
     const process = this.#create(settings);
-    if (parent !== undefined) this.#bond(parent, process.pid, settings.link === true, settings.monitor);
     if (settings.name !== undefined) await this.#nameOrFail(process, settings.name);
+    if (parent !== undefined) this.#bond(parent, process.pid, settings.link === true, settings.monitor);
     started?.(process.pid);
     this.#begin(process, definition.body, args);
     return process.pid;
@@ -188,6 +192,7 @@ export class Spawner {
   async #nameOrFail(process: Process, name: string): Promise<void> {
     try {
       await this.#services.register(process, name);
+      if (!process.alive) throw new SpawnError(`the process was ended before it had started as "${name}"`);
     } catch (error) {
       // It never ran: whoever would be linked to it or watch it hears of the failed spawn instead.
       process.links = undefined;
@@ -207,13 +212,15 @@ export class Spawner {
 
   /** The parent's end of the bonds that the spawn options ask for. */
   #bond(parent: Process, child: Pid, link: boolean, monitor: Ref | undefined): void {
-    const { signals } = this.#runtime;
     if (parent.alive) {
       if (link) addLink(parent, child);
       if (monitor !== undefined) addMonitor(parent, monitor, child);
-    } else if (link) {
-      signals.send({ type: 'exit', from: parent.pid, to: child, reason: 'noproc', linked: true });
-    }
+    } else if (link) this.#endBond(parent.pid, child);
+  }
+
+  /** Tells a child that is linked to its parent that the parent is gone. */
+  #endBond(parent: Pid, child: Pid): void {
+    this.#runtime.signals.send({ type: 'exit', from: parent, to: child, reason: 'noproc', linked: true });
   }
 
   #begin(process: Process, body: ProcessBody<never>, args: readonly unknown[]): void {

@@ -121,8 +121,10 @@ describe('a value through bytes', () => {
 
   test('leaves the limit of stack traces as it was', () => {
     const before = Error.stackTraceLimit;
+    Error.stackTraceLimit = 7;
     roundTrip(new Error('a'));
-    expect(Error.stackTraceLimit).toBe(before);
+    expect(Error.stackTraceLimit).toBe(7);
+    Error.stackTraceLimit = before;
   });
 
   test('carries 64 levels of every kind of nesting', () => {

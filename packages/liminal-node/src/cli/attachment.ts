@@ -3,8 +3,11 @@
  */
 import { Option } from 'commander';
 import { resolveCookie } from '../cookie.js';
-import { attachTo, type RemoteNode } from '../remote-node.js';
+import { EXIT } from '../exit-code.js';
+import type { RemoteNode } from '../remote-node.js';
 import { connectAddress } from './arguments.js';
+import { CliFailure } from './failure.js';
+import { aborted, type Interruption } from './interruption.js';
 import { LOG_LEVELS, type LogLevel, openLog } from './log.js';
 
 /** What the flags that all attaching commands have were set to. */
@@ -30,14 +33,21 @@ export function logLevelOption(level: LogLevel): Option {
 
 /**
  * @param dialLearned connect to every node that the first one knows as well.
- * @throws CookieError, and ConnectError where there is no node, or it refuses.
+ * @throws CookieError; ConnectError where there is no node, or it refuses; CliFailure where it is interrupted.
  */
 export async function attach(
   flags: AttachmentFlags,
   cookieFile: string | undefined,
   dialLearned: boolean,
+  { signal }: Interruption,
 ): Promise<RemoteNode> {
   const cookie = await resolveCookie({ cookieFile });
-  const logger = openLog(flags.logLevel, flags.json === true);
-  return attachTo(flags.connect, { cookie: cookie.value, dialLearned, logger });
+  // Only here: help and refusals should come at once.
+  const { attachTo } = await import('../remote-node.js');
+  const logger = await openLog(flags.logLevel, flags.json === true);
+  const attaching = attachTo(flags.connect, { cookie: cookie.value, dialLearned, logger });
+  const remote = await Promise.race([attaching, aborted(signal)]);
+  if (remote !== undefined) return remote;
+  attaching.catch(() => {});
+  throw new CliFailure(EXIT.failed, `Interrupted before it was connected to ${flags.connect}.`);
 }

@@ -29,7 +29,7 @@ export function nodesCommand(context: Context): Command {
 }
 
 async function nodes(flags: AttachmentFlags, cookieFile: string | undefined, context: Context): Promise<ExitCode> {
-  await using remote = await attach(flags, cookieFile, false);
+  await using remote = await attach(flags, cookieFile, false, context.interruption);
   const members = await remote.members();
   if (flags.json === true) for (const member of members) await context.stdout.line(memberLine(member));
   else await context.stdout.line(memberTable(members, Date.now()));

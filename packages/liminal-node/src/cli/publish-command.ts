@@ -55,7 +55,7 @@ async function publish(
   const { signal } = context.interruption;
   // A payload that is no JSON is told before anything is connected.
   const values = text === '-' ? undefined : oneValue(parseJson(text, 'The payload', SHELL_ADVICE));
-  await using remote = await attach(flags, cookieFile, false);
+  await using remote = await attach(flags, cookieFile, false, context.interruption);
   const total = await publishAll(remote, channel, values ?? jsonLines(standardInput(signal)), flags, context);
   if (flags.json !== true) await context.stdout.line(summary(channel, remote.peer, total));
   if (total.dropped === 0) return EXIT.ok;
@@ -115,10 +115,15 @@ async function publishAll(
 /** The payload is JSON, but the node does not take it. */
 const BAD_PAYLOAD = ['ERR_LIMINAL_NOT_PORTABLE', 'ERR_LIMINAL_PAYLOAD', 'ERR_LIMINAL_PAYLOAD_TOO_LARGE'];
 
+function isBadPayload(error: unknown): boolean {
+  const remoteCode = error instanceof Error && 'remoteCode' in error ? String(error.remoteCode) : undefined;
+  return BAD_PAYLOAD.includes(remoteCode ?? codeOf(error) ?? '');
+}
+
 function failureAt(line: number, published: number, error: unknown): CliFailure {
   const where = line === 0 ? 'The message' : `Line ${line}`;
   return new CliFailure(
-    BAD_PAYLOAD.includes(codeOf(error) ?? '') ? EXIT.usage : EXIT.failed,
+    isBadPayload(error) ? EXIT.usage : EXIT.failed,
     `${where} was not published: ${sentence(messageOf(error))} ${line === 0 ? '' : publishedBefore(published)}`.trim(),
   );
 }

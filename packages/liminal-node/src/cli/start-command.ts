@@ -9,7 +9,7 @@ import { hostname } from 'node:os';
 import { Command, Option } from 'commander';
 import { checkCookieReach, resolveCookie } from '../cookie.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
-import { type LiminalNode, startNode } from '../node.js';
+import type { LiminalNode } from '../node.js';
 import { loadApp, runApp } from './app-module.js';
 import { listenAddress, nodeName, parseAddress, seedAddresses, wholeNumber } from './arguments.js';
 import { logLevelOption } from './attachment.js';
@@ -26,6 +26,7 @@ interface StartFlags {
   readonly http: string;
   readonly seed?: readonly string[];
   readonly threads?: number;
+  readonly drainTimeout: number;
   readonly app?: string;
   readonly json?: true;
   readonly logLevel: LogLevel;
@@ -77,6 +78,12 @@ export function startCommand(context: Context): Command {
         .argParser(wholeNumber(0, 256))
         .env('LIMINAL_THREADS'),
     )
+    .addOption(
+      new Option('--drain-timeout <seconds>', 'how long the drain may take, at most, to deliver what was accepted')
+        .default(10)
+        .argParser(wholeNumber(0, 3_600))
+        .env('LIMINAL_DRAIN_TIMEOUT'),
+    )
     .addOption(cookieFileOption())
     .addOption(new Option('--app <file>', 'a module whose default export is called with the node').env('LIMINAL_APP'))
     .addOption(jsonOption('print one JSON object a line; the first has "event":"ready" and the real addresses'))
@@ -94,14 +101,17 @@ async function start(flags: StartFlags, cookieFile: string | undefined, context:
   const app = flags.app === undefined ? undefined : await loadApp(flags.app);
   const cookie = await resolveCookie({ cookieFile });
   checkCookieReach(cookie, flags.listen === 'off' ? null : parseAddress(flags.listen).host);
+  // Only here: help and refusals should come at once.
+  const { startNode } = await import('../node.js');
   const node = await startNode({
     name: flags.name ?? defaultName(flags.listen),
     listen: flags.listen,
     http: flags.http,
     seeds: flags.seed ?? [],
     cookie: cookie.value,
+    drainTimeoutMs: flags.drainTimeout * 1000,
     ...(flags.threads !== undefined && { threads: flags.threads }),
-    logger: openLog(flags.logLevel, flags.json === true),
+    logger: await openLog(flags.logLevel, flags.json === true),
   });
   try {
     if (app !== undefined) await Promise.race([runApp(app, flags.app ?? '', node), aborted(signal)]);

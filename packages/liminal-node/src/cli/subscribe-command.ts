@@ -59,7 +59,7 @@ async function subscribe(
   const { stderr, interruption } = context;
   const json = flags.json === true;
   const notify: Notify = (sentence, event) => stderr.line(json ? JSON.stringify(event) : sentence);
-  await using remote = await attach(flags, cookieFile, true);
+  await using remote = await attach(flags, cookieFile, true, interruption);
   const subscription = remote.node.channel<unknown>(channel).subscribe();
   interruption.signal.addEventListener('abort', () => subscription.close(), { once: true });
   if (interruption.signal.aborted) subscription.close();

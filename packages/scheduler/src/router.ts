@@ -1,0 +1,129 @@
+/**
+ * Which way a signal goes: to a process of this thread by a call, to another thread as a parcel, to another
+ * node through home. What cannot arrive is dropped and counted, or answered for, as the signal asks.
+ */
+import { NameError } from './errors.js';
+import { writeMessage, writeMulticast, writeOutbound, writeSignal } from './parcel.js';
+import { type AnyPid, type NodeName, type Pid, type PidParts, parsePid } from './pid.js';
+import { HOME, type Runtime } from './runtime.js';
+import type { Destination } from './self.js';
+import type { SharedMessage } from './shared-message.js';
+import type { Signal } from './signal.js';
+import { encodeMessage, encodeMessageToName, encodeSignal, type NodeLife } from './signal-codec.js';
+import { encodeValue } from './value-codec.js';
+
+/** Parsed pids are remembered up to this many; then the memory starts afresh. */
+const MAX_REMEMBERED_PIDS = 10_000;
+
+export class Router {
+  readonly #runtime: Runtime;
+  readonly #remembered = new Map<string, PidParts>();
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  /** @throws NotPortableError, NameError, TypeError as `Self.send`. */
+  send(from: Pid, to: Destination<never>, message: unknown): void {
+    if (typeof to !== 'string') return this.#sendToName(from, to.name, to.node, message);
+    const process = this.#runtime.find(to);
+    if (process !== undefined) {
+      process.deliver(this.#runtime.prepare(message), 0);
+      return;
+    }
+    const target = this.address(to);
+    const payload = encodeValue(message);
+    const fault = this.#isGone(target);
+    if (fault !== undefined) return this.#runtime.countDropped(fault);
+    if (target.node !== this.#runtime.options.node) {
+      this.#toNode(target, encodeMessage(target, this.address(from), payload), false);
+      return;
+    }
+    const outbox = this.#runtime.mesh.outbox(target.thread);
+    if (outbox === undefined) return this.#runtime.countDropped('no such thread');
+    writeMessage(outbox, target, this.address(from), payload);
+    this.#runtime.mesh.written(outbox);
+  }
+
+  sendAway(signal: Signal): void {
+    const target = this.address(signal.to);
+    if (this.#isGone(target) !== undefined) return this.#runtime.signals.answerFor(signal, 'noproc');
+    if (target.node !== this.#runtime.options.node) {
+      if (!this.#toNode(target, encodeSignal(signal), true)) this.#runtime.signals.answerFor(signal, 'noconnection');
+      return;
+    }
+    const outbox = this.#runtime.mesh.outbox(target.thread);
+    if (outbox === undefined) return this.#runtime.signals.answerFor(signal, 'noproc');
+    writeSignal(outbox, encodeSignal(signal));
+    this.#runtime.mesh.written(outbox);
+  }
+
+  /**
+   * Gives one message to many processes of this node, by thread: serials of the processes there.
+   * @returns how many processes of this thread dropped it; what other threads do, they count themselves.
+   */
+  sendToMany(threads: ReadonlyMap<number, ReadonlyMap<number, AnyPid>>, message: SharedMessage): number {
+    let dropped = 0;
+    for (const [thread, members] of threads) {
+      if (thread === this.#runtime.options.thread) {
+        for (const pid of members.values()) {
+          const process = this.#runtime.find(pid);
+          if (process !== undefined && !this.#runtime.deliverShared(process, message)) dropped++;
+        }
+        continue;
+      }
+      const outbox = this.#runtime.mesh.outbox(thread);
+      if (outbox === undefined) {
+        this.#runtime.countDropped('no such thread', members.size);
+        continue;
+      }
+      writeMulticast(outbox, members.keys(), members.size, message.bytes, message.trusted);
+      this.#runtime.mesh.written(outbox);
+    }
+    return dropped;
+  }
+
+  /** Where a process is, within its node. @throws TypeError for what is no pid. */
+  address(pid: AnyPid): PidParts {
+    let parts = this.#remembered.get(pid);
+    if (parts !== undefined) return parts;
+    parts = parsePid(pid);
+    if (parts === undefined)
+      throw new TypeError(`"${pid}" is not a pid; send to a registered name as { name: "${pid}" }`);
+    if (this.#remembered.size >= MAX_REMEMBERED_PIDS) this.#remembered.clear();
+    this.#remembered.set(pid, parts);
+    return parts;
+  }
+
+  #sendToName(from: Pid, name: string, node: NodeName | undefined, message: unknown): void {
+    if (node === undefined || node === this.#runtime.options.node) {
+      const pid = this.#runtime.names.get(name);
+      if (pid !== undefined) return this.send(from, pid, message);
+      if (node === undefined) throw new NameError(`no process is registered as "${name}" on this node`);
+      return this.#runtime.countDropped('no such name');
+    }
+    const bytes = encodeMessageToName(name, this.address(from), encodeValue(message));
+    this.#toNode({ node, creation: 0 }, bytes, false);
+  }
+
+  /** @returns false where there is certainly no connection. */
+  #toNode(target: NodeLife, bytes: Uint8Array, mustDeliver: boolean): boolean {
+    if (this.#runtime.options.thread === HOME) {
+      if (this.#runtime.remote?.send(target.node, target.creation, bytes, mustDeliver)) return true;
+      this.#runtime.countDropped('no connection');
+      return false;
+    }
+    const outbox = this.#runtime.mesh.outbox(HOME);
+    if (outbox === undefined) return false;
+    writeOutbound(outbox, target, mustDeliver, bytes);
+    this.#runtime.mesh.written(outbox);
+    return true;
+  }
+
+  /** Why a process of this node is certainly not there, or undefined where it may be. */
+  #isGone(target: PidParts): string | undefined {
+    if (target.node !== this.#runtime.options.node) return undefined;
+    if (target.creation !== this.#runtime.options.creation) return 'pid of an earlier life';
+    return target.thread === this.#runtime.options.thread ? 'no such process' : undefined;
+  }
+}
