@@ -42,7 +42,7 @@ const AMBIENT: readonly AmbientRow[] = [
   {
     what: 'the clock',
     token: /\bDate\.now\b|\bnew Date\(\s*\)|\bperformance\.now\b/g,
-    allowed: { ...ENVIRONMENT, ...CLI, ...ATTACHMENT },
+    allowed: { ...ENVIRONMENT, ...CLI },
   },
   { what: 'randomness', token: /\bMath\.random\b|\brandomUUID\b/g, allowed: { ...ENVIRONMENT } },
   {

@@ -1,7 +1,7 @@
 /** What a publish on one node means for subscribers on another. */
-import type { Envelope } from 'liminal-node';
+import { type Envelope, type PayloadSchema, startNode } from 'liminal-node';
 import { describe, expect, it } from 'vitest';
-import { numbersBelow, startClusterNode, startPair } from '../support/cluster.js';
+import { COOKIE, numbersBelow, startClusterNode, startPair, until } from '../support/cluster.js';
 
 describe('a publish on another node', () => {
   it('arrives once, with the payload, id, publisher, parents and timestamp that its own node saw (A1)', async () => {
@@ -92,5 +92,45 @@ describe('a publish on another node', () => {
     const bytes = (await a.call('distributionCounters')).bytesIn - before;
     expect(bytes).toBeGreaterThan(2 ** 20);
     expect(bytes).toBeLessThan(1.01 * 2 ** 20);
+  });
+});
+
+/** A Standard Schema made by hand, as zod, valibot and others make them. */
+const order: PayloadSchema<{ items: { price: number }[] }> = {
+  '~standard': {
+    version: 1,
+    vendor: 'by hand',
+    validate: (value) => {
+      const { items } = value as { items: { price: unknown }[] };
+      const issues = items.flatMap(({ price }, index) =>
+        typeof price === 'number' ? [] : [{ message: 'must be a number', path: ['items', { key: index }, 'price'] }],
+      );
+      return issues.length > 0 ? { issues } : { value: { items: items as { price: number }[] } };
+    },
+  },
+};
+
+describe('a payload that its schema refuses', () => {
+  it('is an error for its publisher, with the path to the fault, and reaches nobody (A31)', async () => {
+    await using a = await startClusterNode({ name: 'a@127.0.0.1' });
+    await using b = await startNode({ name: 'b@127.0.0.1', cookie: COOKIE, threads: 0, seeds: [a.listen] });
+    const onA = await a.call('subscribe', 'orders');
+    const onB = b.channel('orders').subscribe();
+    await until('b knows of the subscriber', () => b.clusterSync.remoteTargets('orders').length === 1);
+    const orders = b.channel('orders', { schema: order });
+    const wrong = { items: [{ price: 1 }, { price: 'two' }] } as never;
+    await expect(orders.publish(wrong)).rejects.toMatchObject({
+      code: 'ERR_LIMINAL_PAYLOAD',
+      channel: 'orders',
+      issues: [{ path: 'items.1.price', message: 'must be a number' }],
+      message: 'the payload does not fit channel "orders": items.1.price: must be a number',
+    });
+    const right = { items: [{ price: 3 }] };
+    expect(await orders.publish(right)).toEqual({ local: 1, nodes: 1, dropped: 0 });
+    expect(await a.received(onA, 1)).toEqual([right]);
+    for await (const { payload } of onB) {
+      expect(payload).toEqual(right);
+      break;
+    }
   });
 });

@@ -110,6 +110,8 @@ export function connectChannels(
     channels.receive(session, body);
   });
   sessions.onMembership('everyone', (event) => {
+    // Hidden nodes are visitors and no members; what they subscribe to comes and goes by pg all the same.
+    if (event.session.hidden) return;
     if (event.type === 'up') sync.onPeerJoin(event.session.node);
     else sync.onPeerLeave(event.session.node, event.reason);
   });

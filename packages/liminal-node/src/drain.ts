@@ -45,6 +45,8 @@ export async function drainNode(
   pg.stop();
   await within(distribution.flush(), deadline, 'not everything that was sent has left for the peers');
   await within(scheduler.stop(), deadline, 'not every scheduler thread stopped');
+  // Links and monitors of the peers hear of the end of each process, and not of a lost connection.
+  await within(distribution.flush(), deadline, 'not every exit signal has left for the peers');
   await distribution.stop();
   await http?.close();
   return { cut };

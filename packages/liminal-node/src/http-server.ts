@@ -76,10 +76,10 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     },
     (request, response) => {
       answer(request, options).then(
-        (result) => reply(request, response, result),
+        (result) => reply(response, result),
         (error: unknown) => {
           logger.error({ err: error, path: request.url }, 'an HTTP request failed');
-          reply(request, response, json(500, { error: 'this page failed; the log of the node says why' }));
+          reply(response, json(500, { error: 'this page failed; the log of the node says why' }));
         },
       );
     },
@@ -130,7 +130,7 @@ function json(status: number, value: object): Answer {
   return { status, type: 'application/json; charset=utf-8', body: `${JSON.stringify(value)}\n` };
 }
 
-function reply(request: IncomingMessage, response: ServerResponse, { status, type, body, headers }: Answer): void {
+function reply(response: ServerResponse, { status, type, body, headers }: Answer): void {
   response.writeHead(status, {
     'content-type': type,
     'content-length': Buffer.byteLength(body),
@@ -138,7 +138,8 @@ function reply(request: IncomingMessage, response: ServerResponse, { status, typ
     'x-content-type-options': 'nosniff',
     ...headers,
   });
-  response.end(request.method === 'HEAD' ? undefined : body);
+  // Node leaves the body out where the request was HEAD.
+  response.end(body);
 }
 
 function listen(server: Server, host: string, port: number): Promise<string> {

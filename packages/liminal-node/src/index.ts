@@ -38,5 +38,6 @@ export {
   type TaskDefinition,
 } from '@liminal-node/scheduler';
 export { CookieError } from './cookie.js';
+export { HttpListenError } from './http-server.js';
 export { type ClusterMember, type LiminalNode, type NodeOptions, startNode } from './node.js';
 export { attachTo, ConnectError, type RemoteNode, RequestError } from './remote-node.js';

@@ -131,7 +131,7 @@ describe('a cookie that cannot be used is refused with a remedy, and never shown
 });
 
 describe('how far a cookie reaches', () => {
-  const made: Cookie = { value: SECRET, source: '/home/me/.liminal/cookie', generated: true, fresh: false };
+  const made: Cookie = { value: SECRET, source: '/users/me/.liminal/cookie', generated: true, fresh: false };
 
   it('is this machine for one that was made silently', () => {
     for (const host of ['127.0.0.1', '127.9.9.9', '::1', 'localhost', null]) checkCookieReach(made, host);

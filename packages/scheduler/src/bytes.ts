@@ -6,7 +6,8 @@
  */
 import { ProtocolError } from './errors.js';
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+// A byte order mark is text like any other.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const NO_BYTES = Buffer.alloc(0);
 

@@ -80,7 +80,7 @@ export class Mailbox {
       case 'drop-oldest': {
         let dropped = 0;
         while (!this.#fits(bytes)) {
-          this.#remove(this.#sizes.findIndex((size, at) => at >= this.#head && size !== SIGNAL));
+          this.#remove(this.#oldestBounded());
           dropped++;
         }
         this.#append(message, bytes);
@@ -144,6 +144,12 @@ export class Mailbox {
   #fits(bytes: number): boolean {
     // One message always fits an empty mailbox, or a large one could never be received at all.
     return this.#bounded === 0 || (this.#bounded < this.#bound.maxItems && this.#bytes + bytes <= this.#bound.maxBytes);
+  }
+
+  #oldestBounded(): number {
+    let at = this.#head;
+    while (this.#sizes[at] === SIGNAL) at++;
+    return at;
   }
 
   #append(message: unknown, bytes: number): void {

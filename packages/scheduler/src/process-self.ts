@@ -85,7 +85,7 @@ export class ProcessSelf implements Self {
   }
 
   link(pid: AnyPid): void {
-    this.#runtime.parse(pid);
+    this.#runtime.router.address(pid);
     if (this.#process.alive) this.#runtime.signals.link(this.#process, pid as Pid);
   }
 
@@ -97,7 +97,7 @@ export class ProcessSelf implements Self {
     const ref = this.makeRef();
     if (!this.#process.alive) return ref;
     if (typeof target === 'string') {
-      this.#runtime.parse(target);
+      this.#runtime.router.address(target);
       this.#runtime.signals.monitor(this.#process, ref, target as Pid);
       return ref;
     }

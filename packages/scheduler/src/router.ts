@@ -4,12 +4,12 @@
  */
 import { NameError } from './errors.js';
 import { writeMessage, writeMulticast, writeOutbound, writeSignal } from './parcel.js';
-import { type AnyPid, type NodeName, type Pid, type PidParts, parsePid } from './pid.js';
+import { type AnyPid, type NodeName, type Pid, type PidParts, parseNodeName, parsePid } from './pid.js';
 import { HOME, type Runtime } from './runtime.js';
 import type { Destination } from './self.js';
 import type { SharedMessage } from './shared-message.js';
 import type { Signal } from './signal.js';
-import { encodeMessage, encodeMessageToName, encodeSignal, type NodeLife } from './signal-codec.js';
+import { encodeMessage, encodeMessageToName, encodeSignal, MAX_NAME_BYTES, type NodeLife } from './signal-codec.js';
 import { encodeValue } from './value-codec.js';
 
 /** Parsed pids are remembered up to this many; then the memory starts afresh. */
@@ -102,6 +102,8 @@ export class Router {
       if (node === undefined) throw new NameError(`no process is registered as "${name}" on this node`);
       return this.#runtime.countDropped('no such name');
     }
+    parseNodeName(node);
+    if (Buffer.byteLength(name) > MAX_NAME_BYTES) return this.#runtime.countDropped('no such name');
     const bytes = encodeMessageToName(name, this.address(from), encodeValue(message));
     this.#toNode({ node, creation: 0 }, bytes, false);
   }

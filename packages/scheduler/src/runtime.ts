@@ -8,7 +8,8 @@
  * Each pair of processes has exactly one such way, and each way is first in, first out.
  */
 import type { Environment } from './environment.js';
-import type { ExitReason } from './exit-reason.js';
+import { ThreadDownError } from './errors.js';
+import { type ExitReason, isFailure, portableReason } from './exit-reason.js';
 import type { Logger } from './logger.js';
 import type { MailboxBound } from './mailbox.js';
 import { Mesh } from './mesh.js';
@@ -80,6 +81,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   readonly #prefix: string;
   readonly #life: NodeLife;
   #serial = 0;
+  #stopped = false;
   #refs = 0;
 
   constructor(options: RuntimeOptions) {
@@ -87,7 +89,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     this.environment = options.environment;
     this.#life = { node: options.node, creation: options.creation };
     this.#prefix = pidPrefix(options.node, options.creation, options.thread);
-    this.root = this.#pid(this.#serial++);
+    this.root = this.nextPid();
     this.signals = new Signals(this);
     this.mesh = new Mesh(
       (thread, batch) => readBatch(batch, thread, this),
@@ -100,12 +102,18 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
 
   /** A new process that has not begun; see `Process.begin`. */
   create(parent: Pid | undefined, label: string, trapExit: boolean, bound?: Partial<MailboxBound>): Process {
-    const pid = this.#pid(this.#serial++);
+    if (this.#stopped) throw new ThreadDownError('the scheduler has stopped');
+    const pid = this.nextPid();
     const process = new Process(this, pid, parent, label, trapExit, { ...this.options.mailbox, ...bound });
     this.processes.set(pid, process);
     this.counters.spawned++;
     this.options.onLoad(this.processes.size);
     return process;
+  }
+
+  /** A pid that nobody has had; where no process is made of it, it is that of a dead one. */
+  nextPid(): Pid {
+    return this.#pid(this.#serial++);
   }
 
   find(pid: AnyPid): Process | undefined {
@@ -121,16 +129,14 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   }
 
   remove(process: Process, reason: ExitReason): void {
-    this.processes.delete(process.pid);
+    const { pid, label, registration, abort } = process;
+    this.processes.delete(pid);
     this.counters.exited++;
     this.options.onLoad(this.processes.size);
-    if (process.name !== undefined) this.freeName(process.name, process.pid);
-    const { abort } = process;
-    // Listeners are user code: they must not run between two signals.
+    if (registration !== undefined) this.freeName(registration.name, pid);
+    // Listeners and loggers are user code: they must not run between two signals.
     if (abort !== undefined) queueMicrotask(() => abort.abort());
-    if (typeof reason === 'object' && 'error' in reason) {
-      this.options.logger.error({ pid: process.pid, label: process.label, reason }, 'process failed');
-    }
+    if (isFailure(reason)) queueMicrotask(() => this.options.logger.error({ pid, label, reason }, 'process failed'));
   }
 
   inspect(): ThreadInfo {
@@ -139,8 +145,9 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     return { thread: this.options.thread, processes: this.processes.size, queued, counters: this.counters };
   }
 
-  /** Ends every process with `shutdown`, youngest first, and posts what that causes. */
+  /** Ends every process with `shutdown`, youngest first, and posts what that causes. None starts afterwards. */
   shutDown(): void {
+    this.#stopped = true;
     for (const process of [...this.processes.values()].reverse()) this.finish(process, 'shutdown');
     this.mesh.flush();
   }
@@ -179,6 +186,11 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   }
 
   // --- sending -------------------------------------------------------------------------------------------
+
+  /** @throws TypeError where `to` is no pid. */
+  exitProcess(from: Pid, to: AnyPid, reason: ExitReason): void {
+    this.signals.send({ type: 'exit', from, to: to as Pid, reason: portableReason(reason), linked: false });
+  }
 
   sendAway(signal: Signal): void {
     this.router.sendAway(signal);

@@ -12,7 +12,7 @@ import type { Remote } from 'comlink';
 import type { Audience } from './audience.js';
 import { BlockingWork, type BlockingWorkOptions, DEFAULT_BLOCKING_WORK } from './blocking-work.js';
 import type { ProcessBody, ProcessDefinition } from './definition.js';
-import { type Environment, systemEnvironment } from './environment.js';
+import { type Environment, systemEnvironment, type Timer } from './environment.js';
 import { BlockingWorkError, ThreadDownError } from './errors.js';
 import type { ExitReason } from './exit-reason.js';
 import { ExitWatch } from './exit-watch.js';
@@ -84,6 +84,9 @@ export function randomCreation(environment: Environment): number {
 const RESTART_DELAY_MS = 100;
 const MAX_RESTART_DELAY_MS = 10_000;
 
+/** How long `stop` waits for threads to end their processes before it ends them as they are. */
+const SHUT_DOWN_TIMEOUT_MS = 2_000;
+
 export class Scheduler implements SignalEndpoint, AsyncDisposable {
   readonly options: Readonly<SchedulerOptions>;
   readonly #runtime: Runtime;
@@ -94,6 +97,7 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
   readonly #blockingWork: BlockingWork;
   readonly #threads = new Map<number, ThreadHandle>();
   readonly #exitWatch: ExitWatch;
+  readonly #retries = new Set<Timer>();
   #nextThread = HOME + 1;
   #stopping: Promise<void> | undefined;
   #threadsLost = 0;
@@ -177,7 +181,7 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
   }
 
   exitProcess(pid: AnyPid, reason: ExitReason): void {
-    this.#runtime.signals.send({ type: 'exit', from: this.#runtime.root, to: pid as Pid, reason, linked: false });
+    this.#runtime.exitProcess(this.#runtime.root, pid, reason);
   }
 
   whereis(name: string): Pid | undefined {
@@ -242,7 +246,7 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
     await this.#threads.get(thread)?.terminate();
   }
 
-  /** Ends every process with `shutdown`, then the threads. Idempotent. */
+  /** Ends every process with `shutdown`, then the threads, also those that do not yield. Idempotent. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
@@ -253,7 +257,11 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
-    await this.#askAll((control) => control.shutDown());
+    for (const retry of this.#retries) retry.cancel();
+    await this.#within(
+      SHUT_DOWN_TIMEOUT_MS,
+      this.#askAll((control) => control.shutDown()),
+    );
     this.#runtime.shutDown();
     await Promise.all([...this.#threads.values()].map((handle) => handle.terminate()));
     await this.#blockingWork.stop();
@@ -275,11 +283,27 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
     const settings = { node, creation, thread, slot, loads: this.#loads, mailbox, checkMessages, names, ports };
     const handle = new ThreadHandle(settings, this.#homeControl(), this.#onThreadDown);
     this.#threads.set(thread, handle);
-    await Promise.all([
+    const steps = await Promise.allSettled([
       handle.call((control) => control.ready()),
       ...theirs.map(({ other, port }) => this.#attach(other, thread, slot, port)),
     ]);
+    const failed = steps.find((step) => step.status === 'rejected');
+    if (failed !== undefined || !this.#threads.has(thread)) {
+      const error = failed?.reason ?? new ThreadDownError(`thread ${thread} ended as it started`);
+      // Told again: a thread that was given its port only now has not taken the end of this one to heart.
+      this.#runtime.broadcast({ type: 'threadDown', thread, reason: { threadDown: { thread, cause: error.message } } });
+      throw error;
+    }
+    this.#forgetFreedNames(thread, names);
     this.#placement.add(thread, slot);
+  }
+
+  /** Names that were freed by threads that the new one was not attached to yet. */
+  #forgetFreedNames(thread: number, names: ReadonlyMap<string, Pid>): void {
+    for (const other of this.#threads.keys()) this.#runtime.mesh.receivePending(other);
+    for (const [name, pid] of names) {
+      if (this.#runtime.names.get(name) !== pid) this.#runtime.sendControl(thread, { type: 'nameFreed', name, pid });
+    }
   }
 
   async #attach(other: number, thread: number, slot: number, port: MessagePort): Promise<void> {
@@ -311,7 +335,11 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
       if (this.#stopping !== undefined) return;
       this.options.logger.error({ error, retryDelayMs }, 'a scheduler thread did not start; trying again');
       const next = Math.min(retryDelayMs * 2, MAX_RESTART_DELAY_MS);
-      this.options.environment.setTimer(retryDelayMs, () => void this.#replace(next));
+      const retry = this.options.environment.setTimer(retryDelayMs, () => {
+        this.#retries.delete(retry);
+        void this.#replace(next);
+      });
+      this.#retries.add(retry);
     }
   }
 
@@ -339,6 +367,17 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
   async #askAll<T>(ask: (control: Remote<ThreadControl>) => Promise<T>): Promise<T[]> {
     const answers = await Promise.allSettled([...this.#threads.values()].map((handle) => handle.call(ask)));
     return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  }
+
+  /** Resolves when `work` is done, or the time is up. */
+  #within(timeoutMs: number, work: Promise<unknown>): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.options.environment.setTimer(timeoutMs, resolve);
+      void work.finally(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
   }
 
   #freeSlot(): number {

@@ -66,6 +66,8 @@ for (const { thread: other, slot: otherSlot, port } of settings.ports) attach(ot
 function attach(other: number, otherSlot: number, port: ThreadSettings['control']): void {
   runtime.mesh.attach(other, port, true);
   if (other !== HOME) placement.add(other, otherSlot);
+  // Home shall know of every name that was freed before the other thread could be told.
+  runtime.mesh.flush();
 }
 
 const control: ThreadControl = {

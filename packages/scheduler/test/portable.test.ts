@@ -165,7 +165,7 @@ describe('freezeMessage', () => {
     expect(Object.isFrozen(tangle)).toBe(true);
   });
 
-  test('remembers a large message, whose second check costs nothing', () => {
+  test('remembers a large message, whose second check and freeze cost nothing', () => {
     const message = freezeMessage(Array.from({ length: 1000 }, (_, index) => ({ index })));
     checkPortable(message);
     let reads = 0;
@@ -178,6 +178,7 @@ describe('freezeMessage', () => {
     freezeMessage(watched);
     const before = reads;
     checkPortable(watched);
+    freezeMessage(watched);
     expect(reads).toBe(before);
   });
 });

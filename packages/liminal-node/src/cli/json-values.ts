@@ -40,7 +40,7 @@ export async function* jsonLines(chunks: AsyncIterable<string>): AsyncGenerator<
   }
 }
 
-/** Lines without their ends (LF or CRLF); the last one needs no end. */
+/** Lines without their LF; the last one needs none. The CR of a CRLF is white space to JSON. */
 async function* splitLines(chunks: AsyncIterable<string>): AsyncGenerator<string> {
   let pieces: string[] = [];
   let length = 0;
@@ -60,7 +60,7 @@ async function* splitLines(chunks: AsyncIterable<string>): AsyncGenerator<string
     pieces = [];
     length = 0;
     count += 1;
-    return text.endsWith('\r') ? text.slice(0, -1) : text;
+    return text;
   };
   for await (const chunk of chunks) {
     const parts = chunk.split('\n');

@@ -1,0 +1,108 @@
+/** A running scheduler with puppets on it, for rules that hold whatever thread a process lives on. */
+import { type AttachedProcess, type DownMessage, type ExitReason, type Pid, Scheduler } from '@liminal-node/scheduler';
+import { type Answer, ask, puppet, type Step } from './fixtures/puppet.js';
+
+type Place = number | 'home';
+
+/** One puppet, as the test sees it. */
+export class Actor {
+  readonly pid: Pid;
+  /** Why it ended. */
+  readonly ended: Promise<ExitReason>;
+  readonly #scheduler: Scheduler;
+
+  constructor(scheduler: Scheduler, pid: Pid) {
+    this.pid = pid;
+    this.#scheduler = scheduler;
+    const watcher = scheduler.attach();
+    watcher.monitor(pid);
+    this.ended = watcher.receive<DownMessage>().then(({ reason }) => {
+      watcher.close();
+      return reason;
+    });
+  }
+
+  /** Has it take a step; resolves with the result. Rejects with what the step threw. */
+  async do<T = unknown>(...step: Step): Promise<T> {
+    await using caller = this.#scheduler.attach();
+    const { value, error } = await ask(caller, this.pid, step);
+    if (error !== undefined) throw Object.assign(new Error(error.message), error);
+    return value as T;
+  }
+
+  /** Has it take a step that it will not answer. */
+  tell(...step: Step): void {
+    const command = this.#scheduler.root as unknown as Answer['command'];
+    this.#scheduler.send(this.pid, { command, from: this.#scheduler.root, step });
+  }
+
+  heard(): Promise<unknown[]> {
+    return this.do('heard');
+  }
+}
+
+export class World implements AsyncDisposable {
+  readonly scheduler: Scheduler;
+  readonly places: readonly Place[];
+  readonly #gates = new Map<string, { reached: () => void; opened: Promise<void> }>();
+  #guides: readonly Actor[] = [];
+
+  private constructor(scheduler: Scheduler) {
+    this.scheduler = scheduler;
+    this.places = [...scheduler.threads, ...Array.from({ length: 3 }, () => 'home' as const)].slice(0, 3);
+    scheduler.provide('gate', (_from, name) => {
+      const gate = this.#gates.get(String(name));
+      gate?.reached();
+      return gate?.opened;
+    });
+  }
+
+  /** With threads, the first places are on threads of their own; without, all are on the home thread. */
+  static async start(threads: number): Promise<World> {
+    const world = new World(await Scheduler.start({ threads, creation: 1 }));
+    world.#guides = await Promise.all(world.places.map((_, place) => world.actor(place)));
+    return world;
+  }
+
+  async actor(place: number, options: { trapExit?: boolean; name?: string } = {}): Promise<Actor> {
+    const pid = await this.scheduler.spawn(puppet, [], { ...options, thread: this.places[place] ?? 'home' });
+    return new Actor(this.scheduler, pid);
+  }
+
+  async actors(trapExit = false): Promise<[a: Actor, b: Actor, c: Actor]> {
+    return [await this.actor(0, { trapExit }), await this.actor(1, { trapExit }), await this.actor(2, { trapExit })];
+  }
+
+  /** The pid of a process that has ended. */
+  async dead(place: number): Promise<Pid> {
+    const actor = await this.actor(place);
+    actor.tell('return');
+    await actor.ended;
+    return actor.pid;
+  }
+
+  /** Resolves when every signal that was sent before, and all that follows from it, has arrived. */
+  async settle(): Promise<void> {
+    for (let round = 0; round < 3; round++) {
+      for (const from of this.#guides) {
+        for (const to of this.#guides) if (from !== to) await from.do('visit', to.pid);
+      }
+    }
+  }
+
+  /** A point where a puppet waits for something that is no message: `['request', 'gate', name]`. */
+  gate(name: string): { reached: Promise<void>; open: () => void } {
+    const reached = Promise.withResolvers<void>();
+    const opened = Promise.withResolvers<void>();
+    this.#gates.set(name, { reached: reached.resolve, opened: opened.promise });
+    return { reached: reached.promise, open: opened.resolve };
+  }
+
+  attach(trapExit = false): AttachedProcess {
+    return this.scheduler.attach({ trapExit });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.scheduler.stop();
+  }
+}
