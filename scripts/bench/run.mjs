@@ -53,7 +53,11 @@ async function spawns(definition) {
   const pids = [];
   const figure = await perSecond(async () => {
     for (let n = 0; n < count; n++) pids.push(node.spawnLocal(definition, []));
-    await new Promise((resolve) => setImmediate(resolve));
+    // Processes begin in the order in which they were spawned: when the last answers, all have begun.
+    const last = node.spawnLocal(echo, []);
+    me.send(last, { replyTo: me.pid });
+    await me.receive();
+    node.scheduler.exitProcess(last, 'shutdown');
     return count;
   });
   const bytes = (heapBytes() - before) / count;

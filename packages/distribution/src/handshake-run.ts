@@ -119,7 +119,8 @@ export class HandshakeRun implements FrameOwner {
   }
 
   closed(reason: string): void {
-    this.#apply({ type: 'abort', code: reason, text: `the connection ended half way: ${reason}` });
+    const text = reason === 'ECONNREFUSED' ? 'nothing listens there' : `the connection ended half way: ${reason}`;
+    this.#apply({ type: 'abort', code: reason, text });
     this.#options.observer.ended(this);
   }
 

@@ -72,21 +72,27 @@ async function nextEvent(node: TestNode, pattern: RegExp): Promise<void> {
 
 const portOf = (node: TestNode): number => Number(node.address.split(':')[1]);
 
+/** It does not answer the end of the other side with its own, unlike a node. */
 function dialRaw(port: number): Socket {
-  const socket = connect({ host: '127.0.0.1', port });
+  const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
   socket.on('error', () => {});
   cleanUp.push(() => socket.destroy());
   return socket;
 }
 
 const closed = (socket: Socket): Promise<void> =>
-  new Promise((resolve) => socket.resume().once('close', () => resolve()));
+  new Promise((resolve) =>
+    socket
+      .resume()
+      .once('end', () => resolve())
+      .once('close', () => resolve()),
+  );
 
 /** A TCP proxy to `port` that can stop to read, which freezes the connection in both directions. */
 async function proxy(port: number): Promise<{ address: string; freeze(): void; thaw(): void }> {
   const sockets: Socket[] = [];
   let frozen = false;
-  const server = createServer((socket) => {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     const target = dialRaw(port);
     sockets.push(socket, target);
     for (const [from, to] of [
@@ -95,6 +101,7 @@ async function proxy(port: number): Promise<{ address: string; freeze(): void; t
     ] as const) {
       from.on('error', () => {});
       from.on('data', (bytes) => to.write(bytes));
+      from.on('end', () => !frozen && to.end());
       from.on('close', () => !frozen && to.destroy());
       if (frozen) from.pause();
     }
