@@ -130,6 +130,7 @@ describe('a node that is frozen', () => {
     const stuck = b.call('publish', 'orders', new Uint8Array(6 * 2 ** 20), { flush: true });
     await b.targets('orders', []);
     await stuck;
+    expect((await b.call('distributionCounters')).sessionsDown).toEqual({ silent: 1 });
     const { errors, longestMs } = await b.call('stopPublishing');
     expect(errors).toEqual([]);
     expect(longestMs).toBeLessThan(distribution.writeTimeoutMs);

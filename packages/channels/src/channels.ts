@@ -102,7 +102,7 @@ export class Channels {
   publishEncoded(
     channel: string,
     encoded: Uint8Array,
-    { parents = [], contentType = 'application/cbor', trace }: PublishOptions,
+    { parents = [], contentType = 'application/cbor', trace = '' }: PublishOptions,
     publisher: Pid,
   ): Receipt & { flushed(): Promise<void> } {
     if (this.#closed) throw new ChannelsClosedError();
@@ -117,14 +117,19 @@ export class Channels {
       publisher,
       timestamp,
       parents,
-      ...(trace !== undefined && { trace }),
+      // As on the wire, where an empty one is none.
+      ...(trace !== '' && { trace }),
       contentType,
     };
     checkHead(head);
     this.counters.published++;
     const { local, dropped } = this.#deliver(head, encoded, true);
-    const remote =
-      this.#observer?.onPublish({ channel, head, encode: () => encodePublication(head, encoded) }) ?? nobodyElse;
+    let publication: Uint8Array | undefined;
+    const encode = (): Uint8Array => {
+      publication ??= encodePublication(head, encoded);
+      return publication;
+    };
+    const remote = this.#observer?.onPublish({ channel, head, encode }) ?? nobodyElse;
     this.counters.dropped.remote += remote.dropped;
     return { local, nodes: remote.nodes, dropped: dropped + remote.dropped, flushed: remote.flushed };
   }
@@ -136,9 +141,9 @@ export class Channels {
   receive(source: NodeLife, bytes: Uint8Array): void {
     const { head, payload } = decodePublication(bytes, source);
     this.counters.received++;
-    const { local } = this.#deliver(head, payload, false);
+    const { local, dropped } = this.#deliver(head, payload, false);
     // An unsubscribe and this publish crossed on the way.
-    if (local === 0) this.counters.dropped['no subscriber']++;
+    if (local + dropped === 0) this.counters.dropped['no subscriber']++;
   }
 
   /** A subscription of the program, with a mailbox of its own. */
@@ -169,7 +174,14 @@ export class Channels {
         this.#scheduler.onExit(pid, () => this.#onExit(pid)),
       );
     }
-    if (this.#subscriptions.add(channel, pid)) this.#observer?.onSubscribe(channel, pid);
+    if (!this.#subscriptions.add(channel, pid)) return;
+    try {
+      this.#observer?.onSubscribe(channel, pid);
+    } catch (error) {
+      // A limit on what peers are told: half a subscription would be worse than none.
+      this.unsubscribeProcess(channel, pid);
+      throw error;
+    }
   }
 
   unsubscribeProcess(channel: string, pid: Pid): void {

@@ -65,6 +65,10 @@ export function decodePublication(bytes: Uint8Array, source: NodeLife): { head: 
 
 /** A refusal of the publisher's own node, for what would not arrive. @throws RangeError */
 export function checkHead({ parents, trace = '', contentType }: Omit<EnvelopeHead, 'id' | 'publisher'>): void {
+  // Half of a surrogate pair would be another character in UTF-8.
+  if (![...parents, trace, contentType].every((text) => text.isWellFormed())) {
+    throw new RangeError('parents, trace and contentType must be well-formed text');
+  }
   if (parents.length > MAX_PARENTS) throw new RangeError(`${parents.length} parents; at most ${MAX_PARENTS}`);
   if (parents.some((id) => Buffer.byteLength(id) > MAX_ID_BYTES))
     throw new RangeError('the id of a parent is too long');

@@ -41,7 +41,9 @@ export async function answerRequests(
 ): Promise<void> {
   const perform = async (request: NodeRequest): Promise<unknown> => {
     if (request.type === 'members') return members();
-    const { flushed, ...receipt } = channels.publish(request.channel, request.payload, {}, process.pid);
+    // Refuses what cannot name a channel.
+    const { name } = channels.channel(request.channel);
+    const { flushed, ...receipt } = channels.publish(name, request.payload, {}, process.pid);
     await flushed();
     return receipt;
   };

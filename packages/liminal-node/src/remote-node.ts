@@ -167,8 +167,9 @@ function visit(node: LiminalNode, peer: NodeName): RemoteNode {
   const members = async (): Promise<readonly ClusterMember[]> =>
     (await ask(peer, { type: 'members' })) as readonly ClusterMember[];
   const close = async (): Promise<void> => {
-    stopWatching();
     await node.drain();
+    // Not before: the loss of the connection is the answer to what is still asked.
+    stopWatching();
   };
   return {
     peer,

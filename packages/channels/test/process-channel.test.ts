@@ -1,0 +1,76 @@
+/** Channels for processes on scheduler threads. */
+import { Channels } from '@liminal-node/channels';
+import { type AttachedProcess, Scheduler } from '@liminal-node/scheduler';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { publisher, subscriber, twins } from './channel-processes.js';
+
+let scheduler: Scheduler;
+let channels: Channels;
+let me: AttachedProcess;
+beforeAll(async () => {
+  scheduler = await Scheduler.start({ threads: 2 });
+  channels = new Channels(scheduler, { maxPayloadBytes: 1_000 });
+});
+afterAll(() => scheduler.stop());
+beforeEach(() => {
+  me = scheduler.attach();
+});
+
+const numbers = Array.from({ length: 500 }, (_, number) => number);
+
+describe('a process on a scheduler thread', () => {
+  it('publishes, in order and in its own name, to subscribers on all threads', async () => {
+    const [thread, otherThread] = scheduler.threads;
+    if (thread === undefined || otherThread === undefined) throw new Error('two threads were asked for');
+    const onHome = channels.channel<number | string>('numbers').subscribe();
+    for (const at of [thread, otherThread]) {
+      await scheduler.spawn(subscriber, ['numbers', me.pid], { thread: at });
+      await me.receive();
+    }
+    const pid = await scheduler.spawn(publisher, ['numbers', [...numbers, 'end'], me.pid], { thread });
+    const { receipts } = await me.receive<{ receipts: unknown[] }>({
+      match: (m): m is never => 'receipts' in Object(m),
+    });
+    expect(new Set(receipts.map((receipt) => JSON.stringify(receipt)))).toEqual(
+      new Set([JSON.stringify({ local: 3, nodes: 0, dropped: 0 })]),
+    );
+    const isReport = (message: unknown): message is { payloads: unknown[] } => 'payloads' in Object(message);
+    for (let reports = 0; reports < 2; reports++) {
+      expect((await me.receive({ match: isReport })).payloads).toEqual(numbers);
+    }
+    const received: unknown[] = [];
+    for await (const envelope of onHome) {
+      expect(envelope.publisher).toBe(pid);
+      if (envelope.payload === 'end') break;
+      received.push(envelope.payload);
+    }
+    expect(received).toEqual(numbers);
+    // The subscribers have unsubscribed before they reported.
+    onHome.close();
+    expect(channels.load).toEqual({ channels: 0, subscriptions: 0 });
+  });
+
+  it('gets the code of the refusal of its publish', async () => {
+    await scheduler.spawn(publisher, ['orders', [new Uint8Array(2_000)], me.pid]);
+    expect(await me.receive()).toEqual({ code: 'ERR_LIMINAL_PAYLOAD_TOO_LARGE' });
+  });
+
+  it('shares one frozen envelope with the other subscribers of its thread', async () => {
+    await scheduler.spawn(twins, ['orders', me.pid]);
+    await me.receive();
+    expect(await channels.channel('orders').publish({ id: 1 })).toEqual({ local: 2, nodes: 0, dropped: 0 });
+    expect(await me.receive()).toEqual({ same: true, frozen: true });
+  });
+
+  it('that goes with its thread leaves its channels', async () => {
+    const [thread] = scheduler.threads;
+    if (thread === undefined) throw new Error('no thread');
+    const pid = await scheduler.spawn(subscriber, ['orders', me.pid], { thread });
+    expect(await me.receive()).toEqual({ subscribed: pid });
+    expect(channels.load.subscriptions).toBe(1);
+    await scheduler.endThread(thread);
+    await new Promise((resolve) => scheduler.onExit(pid, resolve));
+    expect(channels.load).toEqual({ channels: 0, subscriptions: 0 });
+    expect(await channels.channel('orders').publish(1)).toEqual({ local: 0, nodes: 0, dropped: 0 });
+  });
+});
