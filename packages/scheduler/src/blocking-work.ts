@@ -31,31 +31,36 @@ const IDLE_TIMEOUT_MS = 10_000;
 export class BlockingWork {
   readonly #options: BlockingWorkOptions;
   #pool: Piscina | undefined;
+  /** Jobs that run or wait. Counted here, because the pool does not count those that can be aborted. */
+  #unfinished = 0;
 
   constructor(options: BlockingWorkOptions) {
     this.#options = options;
   }
 
   async run(job: BlockingJob, signal?: AbortSignal): Promise<unknown> {
+    signal?.throwIfAborted();
+    const { maxThreads, maxQueue } = this.#options;
+    if (this.#unfinished >= maxThreads + maxQueue) {
+      throw new BlockingWorkError(
+        `the blocking-work pool has ${maxThreads} jobs running and ${maxQueue} waiting; try again later`,
+      );
+    }
     this.#pool ??= new Piscina({
       filename: new URL('./blocking-worker.js', import.meta.url).href,
       minThreads: 0,
-      maxThreads: this.#options.maxThreads,
-      maxQueue: this.#options.maxQueue,
+      maxThreads,
       idleTimeout: IDLE_TIMEOUT_MS,
       // The default parks an idle worker in Atomics.wait, which stops the timers of what it has imported.
       atomics: 'disabled',
     });
+    this.#unfinished++;
     try {
       return await this.#pool.run(job, signal === undefined ? {} : { signal });
     } catch (error) {
-      if (signal?.aborted) throw signal.reason;
-      if (error instanceof Error && error.message === 'Task queue is at limit') {
-        throw new BlockingWorkError(
-          `the blocking-work pool has ${this.#options.maxQueue} jobs waiting; try again later`,
-        );
-      }
-      throw error;
+      throw signal?.aborted ? signal.reason : error;
+    } finally {
+      this.#unfinished--;
     }
   }
 

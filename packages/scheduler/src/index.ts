@@ -1,5 +1,46 @@
 /** What the scheduler offers: processes for applications, and the ports that the packages above it fill. */
 export { Audience } from './audience.js';
+export { type CallOptions, call, cast, reply, type ServerAddress, type ServerPid } from './behaviours/call.js';
+export { CallError, CallTimeoutError } from './behaviours/call-error.js';
+export {
+  type ChildDefinition,
+  type ChildOptions,
+  type ChildSpawnOptions,
+  type ChildSpec,
+  child,
+  childTemplate,
+  type FirstOf,
+  type Restart,
+  type Shutdown,
+} from './behaviours/child-spec.js';
+export type { RestartLimit } from './behaviours/restart-intensity.js';
+export type { AutoShutdown, ChildStatus, Strategy } from './behaviours/restart-strategy.js';
+export {
+  defineServer,
+  type ServedBy,
+  type ServerCallbacks,
+  type ServerContext,
+  type ServerDefinition,
+  type ServerSetup,
+  startServer,
+  stopServer,
+} from './behaviours/server.js';
+export type { Later, Stop } from './behaviours/server-loop.js';
+export type { From } from './behaviours/server-message.js';
+export { type StartableDefinition, StartError, type StartOptions } from './behaviours/server-start.js';
+export { defineSupervisor, type SupervisorDefinition, startSupervisor } from './behaviours/supervisor.js';
+export {
+  countChildren,
+  deleteChild,
+  restartChild,
+  startChild,
+  terminateChild,
+  whichChildren,
+} from './behaviours/supervisor-client.js';
+export { SupervisorError, type SupervisorRefusal } from './behaviours/supervisor-error.js';
+export type { SupervisorInit } from './behaviours/supervisor-init.js';
+export type { ChildCounts, ChildInfo, SupervisorPid } from './behaviours/supervisor-request.js';
+export { type MessageTimer, sendAfter, sendEvery, startTimer, type TimeoutMessage } from './behaviours/timers.js';
 export type { BlockingWorkOptions } from './blocking-work.js';
 export * from './bytes.js';
 export {

@@ -1,14 +1,15 @@
 /** `Self` for one process: each call applies the runtime's rules in the name of that process. */
 import type { ProcessBody, ProcessDefinition, TaskDefinition } from './definition.js';
+import type { Environment } from './environment.js';
 import type { ExitReason } from './exit-reason.js';
 import type { Mailbox } from './mailbox.js';
 import type { AnyPid, NodeName, Pid, Ref } from './pid.js';
-import { type Process, type ReceiveOptions, UNWIND } from './process.js';
+import { Process, type ReceiveOptions, UNWIND } from './process.js';
 import type { Runtime } from './runtime.js';
 import type { AttachedProcess, BlockOptions, Destination, LocalSpawnOptions, Self, SpawnOptions } from './self.js';
 import { isDown } from './signal.js';
 import { downMessage } from './signals.js';
-import type { Spawner } from './spawner.js';
+import type { AttachOptions, Spawner } from './spawner.js';
 
 /** What only the home thread can do, and others ask it for. */
 export interface SelfServices {
@@ -21,6 +22,8 @@ export class ProcessSelf implements Self {
   readonly #process: Process;
   readonly #spawner: Spawner;
   readonly #services: SelfServices;
+  /** Attached processes that end with this one. */
+  #attached: Set<AttachedSelf> | undefined;
 
   constructor(runtime: Runtime, process: Process, spawner: Spawner, services: SelfServices) {
     this.#runtime = runtime;
@@ -44,6 +47,10 @@ export class ProcessSelf implements Self {
   get signal(): AbortSignal {
     this.#process.abort ??= this.#process.alive ? new AbortController() : aborted();
     return this.#process.abort.signal;
+  }
+
+  get environment(): Environment {
+    return this.#runtime.environment;
   }
 
   send(to: Destination<never>, message: unknown): void {
@@ -91,6 +98,28 @@ export class ProcessSelf implements Self {
 
   unlink(pid: AnyPid): void {
     this.#runtime.signals.unlink(this.#process, pid as Pid);
+  }
+
+  attach({ label = 'attached', trapExit = false, mailbox }: AttachOptions = {}): AttachedProcess {
+    const runtime = this.#runtime;
+    if (!this.#process.alive) {
+      const dead = new Process(runtime, runtime.nextPid(), this.pid, label, trapExit, runtime.options.mailbox);
+      dead.release();
+      return new AttachedSelf(runtime, dead, this.#spawner, this.#services);
+    }
+    this.#attached ??= this.#endWithThis();
+    const process = runtime.create(this.pid, label, trapExit, mailbox);
+    const attached = new AttachedSelf(runtime, process, this.#spawner, this.#services, this.#attached);
+    this.#attached.add(attached);
+    return attached;
+  }
+
+  #endWithThis(): Set<AttachedSelf> {
+    const owned = new Set<AttachedSelf>();
+    this.signal.addEventListener('abort', () => {
+      for (const attached of owned) attached.end('shutdown');
+    });
+    return owned;
   }
 
   monitor(target: AnyPid | { readonly name: string }): Ref {
@@ -165,12 +194,23 @@ export class ProcessSelf implements Self {
 }
 
 export class AttachedSelf extends ProcessSelf implements AttachedProcess {
-  readonly #end: () => void;
+  /** Ends the process; only the first reason counts. */
+  readonly end: (reason: ExitReason) => void;
   readonly #mailbox: Mailbox;
 
-  constructor(runtime: Runtime, process: Process, spawner: Spawner, services: SelfServices) {
+  /** @param siblings where its owner keeps it for as long as it is open. */
+  constructor(
+    runtime: Runtime,
+    process: Process,
+    spawner: Spawner,
+    services: SelfServices,
+    siblings?: Set<AttachedSelf>,
+  ) {
     super(runtime, process, spawner, services);
-    this.#end = () => runtime.finish(process, 'normal');
+    this.end = (reason) => {
+      runtime.finish(process, reason);
+      siblings?.delete(this);
+    };
     this.#mailbox = process.mailbox;
   }
 
@@ -179,11 +219,11 @@ export class AttachedSelf extends ProcessSelf implements AttachedProcess {
   }
 
   close(): void {
-    this.#end();
+    this.end('normal');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#end();
+    this.end('normal');
   }
 }
 

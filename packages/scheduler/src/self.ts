@@ -5,11 +5,13 @@
  * late, cannot act in the name of a dead pid, and its `receive` never settles.
  */
 import type { ProcessBody, ProcessDefinition, TaskDefinition } from './definition.js';
+import type { Environment } from './environment.js';
 import type { ExitReason } from './exit-reason.js';
 import type { MailboxBound } from './mailbox.js';
 import type { AnyPid, NodeName, Pid, Ref } from './pid.js';
 import type { ReceiveOptions } from './process.js';
 import type { Registered } from './signal.js';
+import type { AttachOptions } from './spawner.js';
 
 /** Where a message can be sent: a pid, or a name registered on this node or on another. */
 export type Destination<M = unknown> = Pid<M> | Registered;
@@ -47,6 +49,8 @@ export interface Self {
   readonly parent: Pid | undefined;
   /** Aborted when the process has ended, for whatever it left running. */
   readonly signal: AbortSignal;
+  /** The clock, the timers and the randomness of its thread; a simulation has its own. */
+  readonly environment: Environment;
 
   /**
    * Sends a message. Never blocks; a target that is dead, or whose node is not connected, is no error.
@@ -87,6 +91,12 @@ export interface Self {
   link(pid: AnyPid): void;
   /** Ends a link for good: no exit comes along it afterwards. */
   unlink(pid: AnyPid): void;
+
+  /**
+   * Another mailbox of this process, with a pid of its own: answers sent there are in nobody's way, and once it
+   * is closed they reach nobody. It ends with this process, with the reason `shutdown`.
+   */
+  attach(options?: AttachOptions): AttachedProcess;
 
   /** Asks for one `DownMessage` when the process ends, or at once where it is dead or the name is not held. */
   monitor(target: AnyPid | { readonly name: string }): Ref;

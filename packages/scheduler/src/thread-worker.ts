@@ -37,7 +37,12 @@ const runtime = new Runtime({
 
 let jobs = 0;
 const services: SelfServices = {
-  register: (process, name) => registerProcess(runtime, process, name, (...args) => home.register(...args)),
+  register: (process, name) =>
+    registerProcess(runtime, process, name, (...args) => {
+      // The name may be one that was freed in this very turn: home must hear of that first.
+      runtime.mesh.flush();
+      return home.register(...args);
+    }),
   async block({ module, name }, args, signal) {
     signal?.throwIfAborted();
     const job = jobs++;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Mailbox, type MailboxBound, NOTHING, type Overflow } from '../src/mailbox.js';
 
-const WIDE: MailboxBound = { maxItems: 1_000_000, maxBytes: 1_000_000, overflow: 'drop-newest' };
+const WIDE: MailboxBound = { maxItems: 1_000_000, maxBytes: 100_000_000, overflow: 'drop-newest' };
 
 function drain(mailbox: Mailbox): unknown[] {
   const messages: unknown[] = [];
@@ -65,11 +65,14 @@ describe('taking', () => {
     expect(drain(mailbox)).toEqual([1, 2]);
   });
 
-  test('stays in order while the array is cut behind it', () => {
-    const mailbox = filled(WIDE, ...Array.from({ length: 5000 }, (_, at) => at));
+  test('stays in order, and counts bytes, while the array is cut behind it', () => {
+    const mailbox = new Mailbox(WIDE);
+    for (let at = 0; at < 5000; at++) mailbox.push(at, at);
     for (let at = 0; at < 4000; at++) expect(mailbox.take()).toBe(at);
     expect(mailbox.length).toBe(1000);
+    expect(mailbox.bytes).toBe((4000 + 4999) * 500);
     expect(drain(mailbox)).toEqual(Array.from({ length: 1000 }, (_, at) => 4000 + at));
+    expect(mailbox.bytes).toBe(0);
   });
 });
 

@@ -1,8 +1,12 @@
 /** A running scheduler with puppets on it, for rules that hold whatever thread a process lives on. */
 import { type AttachedProcess, type DownMessage, type ExitReason, type Pid, Scheduler } from '@liminal-node/scheduler';
+import { afterAll, beforeAll, describe, test } from 'vitest';
 import { type Answer, ask, puppet, type Step } from './fixtures/puppet.js';
 
 type Place = number | 'home';
+
+/** One rule, shown on puppets. */
+export type Case = (world: World) => Promise<void>;
 
 /** One puppet, as the test sees it. */
 export class Actor {
@@ -24,8 +28,8 @@ export class Actor {
 
   /** Has it take a step; resolves with the result. Rejects with what the step threw. */
   async do<T = unknown>(...step: Step): Promise<T> {
-    await using caller = this.#scheduler.attach();
-    const { value, error } = await ask(caller, this.pid, step);
+    const caller = this.#scheduler.attach();
+    const { value, error } = await ask(caller, this.pid, step).finally(() => caller.close());
     if (error !== undefined) throw Object.assign(new Error(error.message), error);
     return value as T;
   }
@@ -92,10 +96,10 @@ export class World implements AsyncDisposable {
 
   /** A point where a puppet waits for something that is no message: `['request', 'gate', name]`. */
   gate(name: string): { reached: Promise<void>; open: () => void } {
-    const reached = Promise.withResolvers<void>();
-    const opened = Promise.withResolvers<void>();
-    this.#gates.set(name, { reached: reached.resolve, opened: opened.promise });
-    return { reached: reached.promise, open: opened.resolve };
+    const [reached, reach] = signpost();
+    const [opened, open] = signpost();
+    this.#gates.set(name, { reached: reach, opened });
+    return { reached, open };
   }
 
   attach(trapExit = false): AttachedProcess {
@@ -105,4 +109,40 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.scheduler.stop();
   }
+}
+
+/** A promise, and what resolves it. */
+export function signpost(): [reached: Promise<void>, reach: () => void] {
+  let reach = (): void => {};
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
+  return [reached, reach];
+}
+
+/** Declares each case as a test, once with every process on one thread and once with them on three. */
+export function inBothWorlds(cases: Readonly<Record<string, Case>>): void {
+  describe.each([
+    ['on one thread', 0],
+    ['across threads', 2],
+  ])('%s', (_, threads) => {
+    let world: World;
+    beforeAll(async () => {
+      world = await World.start(threads);
+    });
+    afterAll(() => world.scheduler.stop());
+    test.each(Object.entries(cases))('%s', (_name, show) => show(world));
+  });
+}
+
+/** The message that an exit of that process becomes. */
+export function exitFrom({ pid }: Actor, reason: ExitReason): object {
+  return { signal: 'exit', from: pid, reason };
+}
+
+let names = 0;
+
+/** A name that no other case has used. */
+export function freshName(): string {
+  return `name ${names++}`;
 }

@@ -1,0 +1,25 @@
+/** How many restarts a supervisor makes before it takes the fault for one that restarting does not cure. */
+
+export interface RestartLimit {
+  /** More restarts than so many within the period, and the supervisor gives up. @default 1 */
+  readonly intensity: number;
+  /** @default 5000 ms */
+  readonly periodMs: number;
+}
+
+/** When restarts were made that may still count, in ms of a monotonic clock, oldest first. */
+export type RestartHistory = readonly number[];
+
+/**
+ * Enters a restart at `now`.
+ * @returns the history to go on with, or undefined where the limit is exceeded. The period is counted in ms; a
+ * restart that is exactly one period old still counts.
+ */
+export function enterRestart(
+  history: RestartHistory,
+  now: number,
+  { intensity, periodMs }: RestartLimit,
+): RestartHistory | undefined {
+  const recent = history.filter((at) => now - at <= periodMs);
+  return recent.length < intensity ? [...recent, now] : undefined;
+}

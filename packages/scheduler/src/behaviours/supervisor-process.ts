@@ -1,0 +1,157 @@
+/**
+ * A supervisor at work: it carries out what `restart-strategy.ts` decides, one thing after another.
+ *
+ *   1. it traps exits, and starts its children in order, each once the one before is ready;
+ *   2. it takes one message at a time: the end of a child, a retry, a request, the exit of its parent. While it
+ *      starts or stops a child, everything else waits in its mailbox;
+ *   3. a child whose start fails during a restart is tried again by a message to itself, so that the mailbox
+ *      gets its turn in between;
+ *   4. it ends by stopping its children in reverse order. If it is killed, their links end them.
+ *
+ * It ends with its parent, with the parent's reason, and when anybody but a child sends it `shutdown`.
+ */
+import type { ExitReason } from '../exit-reason.js';
+import type { Pid } from '../pid.js';
+import type { Self } from '../self.js';
+import { type DownMessage, type ExitMessage, isDown, isExit } from '../signal.js';
+import { startChildOf } from './child-start.js';
+import { stopChildren } from './child-stop.js';
+import { Child, ChildTable } from './child-table.js';
+import type { RestartHistory } from './restart-intensity.js';
+import { decide, type SupervisionEvent } from './restart-strategy.js';
+import type { SupervisorInit } from './supervisor-init.js';
+
+/** What a supervisor tells itself. */
+interface RetryMessage {
+  readonly supervisor: 'retry';
+  readonly id: string;
+}
+
+/** A start that came to nothing is undefined where the child asked to be ignored. */
+export type Started = { readonly pid: Pid | undefined } | { readonly failed: ExitReason };
+
+export class SupervisorProcess {
+  readonly children = new ChildTable();
+  readonly init: Readonly<SupervisorInit>;
+  readonly #self: Self;
+  /** Whose end is a reason to end. */
+  readonly #parents: ReadonlySet<Pid | undefined>;
+  #history: RestartHistory = [];
+
+  constructor(self: Self, init: Readonly<SupervisorInit>, starter: Pid) {
+    this.#self = self;
+    this.init = init;
+    this.#parents = new Set([self.parent, starter]);
+  }
+
+  get isDynamic(): boolean {
+    return this.init.strategy === 'simple_one_for_one';
+  }
+
+  /** Starts the children. Where one fails, those before it are stopped and the supervisor ends. */
+  async startAll(): Promise<void> {
+    if (this.isDynamic) return;
+    for (const spec of this.init.children) {
+      const child = new Child(spec.id, spec, spec.start.args);
+      this.children.add(child);
+      const started = await this.start(child);
+      if ('failed' in started) {
+        await this.end({ shutdown: { failedToStartChild: { id: spec.id, reason: started.failed } } });
+      }
+    }
+  }
+
+  /** @param answer handles every message that is not about the children's lives. */
+  async run(answer: (message: unknown) => Promise<void>): Promise<never> {
+    for (;;) {
+      const message = await this.#self.receive();
+      if (isExit(message)) await this.#exit(message);
+      else if (isDown(message)) await this.#down(message);
+      else if (isRetry(message)) await this.#follow({ type: 'retry', id: message.id, at: this.#now() });
+      else await answer(message);
+    }
+  }
+
+  /** Starts a child that does not run. */
+  async start(child: Child): Promise<Started> {
+    const outcome = await startChildOf(this.#self, child.spec, child.args);
+    if (outcome.type === 'failed') return { failed: outcome.reason };
+    if (outcome.type === 'ignored') this.children.ended(child);
+    else this.children.started(child, outcome.running);
+    return { pid: child.running?.pid };
+  }
+
+  /** Stops a child, if it runs. Its spec is kept, and nothing follows from its end. */
+  async stop(child: Child): Promise<void> {
+    const { running, spec } = child;
+    if (running !== undefined) await stopChildren(this.#self, [running], spec.shutdown, this.#self.environment);
+    this.children.ended(child);
+  }
+
+  async end(reason: ExitReason): Promise<never> {
+    const children = [...this.children.byId.values()].reverse();
+    const [template] = this.init.children;
+    if (this.isDynamic && template !== undefined) {
+      const running = children.flatMap(({ running }) => (running === undefined ? [] : [running]));
+      await stopChildren(this.#self, running, template.shutdown, this.#self.environment);
+    } else {
+      for (const child of children) await this.stop(child);
+    }
+    return this.#self.exit(reason);
+  }
+
+  async #exit({ from, reason }: ExitMessage): Promise<void> {
+    const child = this.children.ofPid(from);
+    // Its down follows and is what counts: a child that lives can send an exit, too.
+    if (child?.running !== undefined) child.running.exitReason = reason;
+    else if (this.#parents.has(from) || reason === 'shutdown') await this.end(reason);
+  }
+
+  async #down({ ref, reason: told }: DownMessage): Promise<void> {
+    const child = this.children.ofMonitor(ref);
+    if (child === undefined) return;
+    const reason = told === 'noproc' ? (child.running?.exitReason ?? told) : told;
+    this.children.ended(child);
+    await this.#follow({ type: 'ended', id: child.id, reason, at: this.#now() });
+  }
+
+  async #follow(event: SupervisionEvent): Promise<void> {
+    const { strategy, autoShutdown, intensity, periodMs } = this.init;
+    const { byId: children } = this.children;
+    const state = { strategy, autoShutdown, intensity, periodMs, children, history: this.#history };
+    const { history, effects } = decide(state, event);
+    this.#history = history;
+    for (const effect of effects) {
+      if (effect.type === 'shutDown') await this.end('shutdown');
+      else if (effect.type === 'forget') this.children.forget(effect.id);
+      else if (!(await this.#apply(effect.type, children.get(effect.id)))) return;
+    }
+  }
+
+  /** @returns false where a start has failed. */
+  async #apply(step: 'start' | 'stop', child: Child | undefined): Promise<boolean> {
+    if (child === undefined) return true;
+    if (step === 'stop') {
+      await this.stop(child);
+      return true;
+    }
+    child.restarts++;
+    const started = await this.start(child);
+    if (!('failed' in started)) {
+      // No id would ever find a dynamic child that asked to be ignored.
+      if (started.pid === undefined && this.isDynamic) this.children.forget(child.id);
+      return true;
+    }
+    child.isRestarting = true;
+    this.#self.send<RetryMessage>(this.#self.pid, { supervisor: 'retry', id: child.id });
+    return false;
+  }
+
+  #now(): number {
+    return this.#self.environment.now();
+  }
+}
+
+function isRetry(message: unknown): message is RetryMessage {
+  return typeof message === 'object' && message !== null && 'supervisor' in message && message.supervisor === 'retry';
+}

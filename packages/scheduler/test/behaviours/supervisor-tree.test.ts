@@ -1,0 +1,124 @@
+/** Supervisors under supervisors, on several threads, and threads that die under them. */
+import {
+  child,
+  childTemplate,
+  countChildren,
+  type Pid,
+  parsePid,
+  startChild,
+  whichChildren,
+} from '@liminal-node/scheduler';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { World } from '../world.js';
+import { family, loner, member } from './fixtures/supervised-members.js';
+import { memberSpec, memberSpecs, Stage } from './fixtures/supervised-stage.js';
+
+const threadOf = (pid: Pid | undefined) => parsePid(pid ?? '')?.thread;
+
+describe('a tree of supervisors', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await World.start(2);
+  });
+  afterAll(() => world.scheduler.stop());
+
+  /** An outer supervisor, here, of an inner one on a scheduler thread, whose members are everywhere. */
+  async function tree() {
+    const stage = Stage.of(world);
+    const [first, second] = world.scheduler.threads;
+    const leaves = [
+      memberSpec('a', { traps: true, thread: first ?? 'home' }),
+      memberSpec('b', { traps: true, thread: second ?? 'home' }),
+      memberSpec('c', { traps: true, thread: 'home' }),
+    ];
+    const inner = child(family, [{ children: leaves, intensity: 0 }], { id: 'inner', thread: first ?? 'home' });
+    const outer = await stage.start({ children: [inner, memberSpec('d')], intensity: 1 }, { thread: 'home' });
+    const before = await stage.pids(outer);
+    const leavesBefore = await stage.pids(before['inner'] as Pid);
+    expect(Object.values(leavesBefore).map(threadOf)).toEqual([first, second, 0]);
+    stage.log = [];
+    return { stage, outer, before, leavesBefore };
+  }
+
+  test('I8: passes a fault up that the inner supervisor does not cure, and starts the inner one afresh', async () => {
+    const { stage, outer, before, leavesBefore } = await tree();
+    await stage.end(leavesBefore['b'], 'crash');
+    await stage.logged('init c');
+    expect(stage.log).toEqual(['terminate c shutdown', 'terminate a shutdown', 'init a', 'init b', 'init c']);
+    const after = await stage.pids(outer);
+    expect(after['d']).toBe(before['d']);
+    expect(after['inner']).not.toBe(before['inner']);
+  });
+
+  test('I1: stops from the leaves up, in reverse order', async () => {
+    const { stage, outer } = await tree();
+    expect(await stage.stop(outer)).toBe('shutdown');
+    expect(stage.log).toEqual(['terminate c shutdown', 'terminate b shutdown', 'terminate a shutdown']);
+  });
+
+  test('I26: leaves no orphan when its root is killed', async () => {
+    const { stage, outer, before, leavesBefore } = await tree();
+    const gone = [before['inner'], ...Object.values(leavesBefore)].map((pid) => stage.ended(pid as Pid));
+    stage.self.exitProcess(outer, 'kill');
+    expect(await Promise.all(gone)).toEqual(['killed', 'shutdown', 'shutdown', 'shutdown']);
+  });
+});
+
+describe('a thread that dies', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await World.start(2);
+  });
+  afterAll(() => world.scheduler.stop());
+
+  test('I30: is one crash for each child that was on it, to its own supervisor', async () => {
+    const stage = Stage.of(world);
+    const [thread = 0] = world.scheduler.threads;
+    const onThread = childTemplate(member, ['x'], { restart: 'temporary', thread });
+    const here = memberSpec('here', { thread: 'home' });
+    const some = await stage.start({ strategy: 'simple_one_for_one', children: [onThread] }, { thread: 'home' });
+    const alone = await stage.start({ children: [here] }, { thread: 'home' });
+    const lost = [];
+    for (const extra of ['1', '2', '3']) lost.push(await startChild(stage.self, some, [false, extra]));
+    const before = await stage.pids(alone);
+    const reasons = Promise.all(lost.map((pid) => stage.ended(pid as Pid)));
+    await world.scheduler.endThread(thread);
+    expect(await reasons).toEqual(lost.map(() => ({ threadDown: expect.objectContaining({ thread }) })));
+    expect(await whichChildren(stage.self, some)).toEqual([]);
+    expect(await stage.pids(alone)).toEqual(before);
+  });
+
+  test('I30: counts once for each child: a permanent one starts elsewhere, one too many ends the supervisor', async () => {
+    const stage = Stage.of(world);
+    const supervisor = await stage.start(
+      { strategy: 'one_for_all', intensity: 1, periodMs: 3_600_000, children: memberSpecs('ab') },
+      { thread: 'home' },
+    );
+    const before = await stage.pids(supervisor);
+    const thread = threadOf(before['a']) ?? 0;
+    expect(thread).not.toBe(0);
+    await world.scheduler.endThread(thread);
+    await stage.logged('init b', 2);
+    const after = await stage.pids(supervisor);
+    expect(threadOf(after['a'])).not.toBe(thread);
+    const gone = stage.ended(supervisor);
+    // A thread that has died cannot settle, so nothing waits for that here.
+    stage.self.exitProcess(after['a'] as Pid, 'crash');
+    expect(await gone).toBe('shutdown');
+  });
+});
+
+describe('ten thousand dynamic children', () => {
+  test('I29: are all gone when their supervisor has stopped', async () => {
+    await using world = await World.start(2);
+    const stage = Stage.of(world);
+    const template = childTemplate(loner, []);
+    const supervisor = await stage.start({ strategy: 'simple_one_for_one', children: [template] });
+    const started = await Promise.all(Array.from({ length: 10_000 }, () => startChild(stage.self, supervisor, [])));
+    expect(new Set(started).size).toBe(10_000);
+    expect((await countChildren(stage.self, supervisor)).active).toBe(10_000);
+    expect(await stage.stop(supervisor)).toBe('shutdown');
+    const threads = await world.scheduler.inspect();
+    expect(threads.reduce((sum, { processes }) => sum + processes, 0)).toBeLessThan(20);
+  });
+});
