@@ -11,7 +11,7 @@ const shared = {
 };
 
 /** Where CI wants a report for counting, beside the usual output. */
-const report = process.env['LIMINAL_TEST_REPORT'];
+const report = process.env['TEST_REPORT_FILE'];
 
 export default defineConfig({
   test: {
