@@ -1,6 +1,5 @@
 import {
   ByteReader,
-  ByteWriter,
   decodeUntrusted,
   decodeValue,
   encodeValue,
@@ -84,7 +83,8 @@ describe('a publication', () => {
     const damaged = fc
       .array(fc.tuple(fc.nat({ max: valid.length - 1 }), fc.nat({ max: 255 })), { minLength: 1, maxLength: 4 })
       .map((changes) => {
-        const bytes = valid.slice();
+        // A copy: `slice` of a Buffer would be a view.
+        const bytes = Uint8Array.from(valid);
         for (const [at, byte] of changes) bytes[at] = byte;
         return bytes;
       });
@@ -102,11 +102,6 @@ describe('a publication', () => {
   ])('with %s is refused', (_what, change, reason) => {
     const bytes = encodePublication({ ...example, ...change }, new Uint8Array());
     expect(() => decodePublication(bytes, source)).toThrow(expect.objectContaining({ reason }));
-  });
-
-  it('that declares parents which are not there is refused', () => {
-    const bytes = new ByteWriter().text('orders').u32(1).u48(2).text('id').f64(0).u16(64).take();
-    expect(() => decodePublication(bytes, source)).toThrow(expect.objectContaining({ reason: 'truncated' }));
   });
 });
 

@@ -1,6 +1,6 @@
 /** How a process handles messages, how it ends, and how a spawn fails. */
 import { describe, expect, test } from 'vitest';
-import { defineProcess } from '../src/definition.js';
+import { defineProcess, defineTask } from '../src/definition.js';
 import type { ExitReason } from '../src/exit-reason.js';
 import type { Pid } from '../src/pid.js';
 import type { Self } from '../src/self.js';
@@ -145,7 +145,7 @@ describe('the end', () => {
       register: dead.register('ghost'),
       spawn: dead.spawn(idle, []),
       request: dead.request('nothing', 1),
-      block: dead.block({ kind: 'task', module: 'file:///m', name: 'n', run: () => {} }, []),
+      block: dead.block(work, [], { signal: AbortSignal.abort() }),
     };
     for (const [name, call] of Object.entries(calls)) {
       call.then(
@@ -203,6 +203,8 @@ describe('the end', () => {
     expect([reason(), await count()]).toEqual(['boom', others]);
   });
 });
+
+const work = defineTask(import.meta.url, 'work', () => {});
 
 const idle = defineProcess(import.meta.url, 'idle', async (self: Self) => void (await self.receive()));
 

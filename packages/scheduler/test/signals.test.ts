@@ -179,6 +179,21 @@ const links: Record<string, Case> = {
     expect(await a.heard()).toEqual([exitFrom(b, 'end')]);
   },
 
+  'a link that the other side ended can be made again': async (world) => {
+    const a = await world.actor(0, { trapExit: true });
+    const b = await world.actor(1);
+    await a.do('link', b.pid);
+    await world.settle();
+    await b.do('unlink', a.pid);
+    await world.settle();
+    await a.do('link', b.pid);
+    await world.settle();
+    b.tell('exit', 'end');
+    await b.ended;
+    await world.settle();
+    expect(await a.heard()).toEqual([exitFrom(b, 'end')]);
+  },
+
   'links made from both ends at once are one': async (world) => {
     const [a, b] = await world.actors(true);
     await Promise.all([a.do('link', b.pid), b.do('link', a.pid)]);

@@ -5,10 +5,11 @@
 import { BroadcastChannel, MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { isDown, type Pid, Scheduler, systemEnvironment } from '@liminal-node/scheduler';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ByteWriter } from '../src/bytes.js';
 import { silentLogger } from '../src/logger.js';
 import { DEFAULT_MAILBOX_BOUND } from '../src/mailbox.js';
 import { NameAuthority } from '../src/names.js';
-import { type ParcelHandler, readBatch } from '../src/parcel.js';
+import { type Control, type ParcelHandler, readBatch, writeControl } from '../src/parcel.js';
 import { formatPid, NO_NODE } from '../src/pid.js';
 import { Runtime } from '../src/runtime.js';
 import { puppet } from './fixtures/puppet.js';
@@ -143,7 +144,12 @@ describe('the authority over names', () => {
       }
       return controls;
     };
-    return { runtime, freed };
+    const post = (control: Control): void => {
+      const writer = new ByteWriter();
+      writeControl(writer, control);
+      port2.postMessage(writer.take());
+    };
+    return { runtime, freed, post };
   }
 
   test('grants a name once every thread has entered it', async () => {
@@ -162,6 +168,17 @@ describe('the authority over names', () => {
     enter();
     await registering;
     expect([granted, freed()]).toEqual([true, []]);
+    runtime.mesh.close();
+  });
+
+  test('F5: takes in first what the thread of the holder has posted', async () => {
+    const { runtime, post } = setUp();
+    const authority = new NameAuthority(runtime, async () => {});
+    await authority.register('name', pid);
+    post({ type: 'nameFreed', name: 'name', pid });
+    const other = formatPid({ node: NO_NODE, creation: 1, thread: 2, serial: 1 });
+    expect(await authority.register('name', other)).toBeUndefined();
+    expect(runtime.names.get('name')).toBe(other);
     runtime.mesh.close();
   });
 

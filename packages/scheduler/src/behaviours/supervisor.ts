@@ -1,9 +1,20 @@
 /**
  * Supervisors: processes that start other processes, start them again when they fail, and stop them in order.
- * After OTP's `supervisor`; `docs/differences-from-otp.md` says where they differ.
+ * After OTP's `supervisor`.
  *
  * A supervisor is a child like any other, so trees of them may span threads: each is linked to its children, and
- * when it ends, whatever the cause, they end with it.
+ * when it ends, whatever the cause, they end with it. It is asked by `call` and can be stopped by `stopServer`.
+ *
+ * It differs from OTP in this:
+ * - the period of the intensity, as every time, is in milliseconds;
+ * - it hears of the end of a child that has ended the link between them, because it monitors it as well;
+ * - an exit that a living child sends it counts for nothing, where OTP takes it for the end of that child;
+ * - it stops when anybody but a child sends it `shutdown`, because a program has no link to what it starts;
+ * - `ignore` is the exit reason of an init: a child's start succeeds without a pid, a supervisor's own is a
+ *   `StartError` with that reason.
+ *
+ * A spec names a module, and whoever can send to a supervisor can have it load one, as in a cluster of OTP. Under
+ * `simple_one_for_one` only arguments are taken.
  */
 import { defineProcess } from '../definition.js';
 import type { Self } from '../self.js';

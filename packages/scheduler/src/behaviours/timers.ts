@@ -106,7 +106,6 @@ class WaitingProcess implements MessageTimer {
       this.#end();
       throw error;
     }
-    if (ms === 0) this.#fire();
     void this.#run();
   }
 

@@ -164,7 +164,8 @@ inBothWorlds({
     expect(await alias.receive()).toBe('in time');
     alias.close();
     await peer.do('send', alias.pid, 'too late');
-    await expectNothingIn(self);
+    const ref = self.monitor(alias.pid);
+    expect(await self.receive()).toEqual({ signal: 'down', ref, pid: alias.pid, reason: 'noproc' });
   },
 
   async 'J25: the address of a call is gone once it has had its reply'(world) {

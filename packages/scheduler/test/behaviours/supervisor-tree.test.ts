@@ -58,9 +58,9 @@ describe('a tree of supervisors', () => {
 
   test('I26: leaves no orphan when its root is killed', async () => {
     const { stage, outer, before, leavesBefore } = await tree();
-    const gone = [before['inner'], ...Object.values(leavesBefore)].map((pid) => stage.ended(pid as Pid));
+    const gone = await stage.watch(before['inner'], ...Object.values(leavesBefore));
     stage.self.exitProcess(outer, 'kill');
-    expect(await Promise.all(gone)).toEqual(['killed', 'shutdown', 'shutdown', 'shutdown']);
+    expect(await gone.ended).toEqual(['killed', 'shutdown', 'shutdown', 'shutdown']);
   });
 });
 
@@ -81,9 +81,9 @@ describe('a thread that dies', () => {
     const lost = [];
     for (const extra of ['1', '2', '3']) lost.push(await startChild(stage.self, some, [false, extra]));
     const before = await stage.pids(alone);
-    const reasons = Promise.all(lost.map((pid) => stage.ended(pid as Pid)));
+    const reasons = await stage.watch(...lost);
     await world.scheduler.endThread(thread);
-    expect(await reasons).toEqual(lost.map(() => ({ threadDown: expect.objectContaining({ thread }) })));
+    expect(await reasons.ended).toEqual(lost.map(() => ({ threadDown: expect.objectContaining({ thread }) })));
     expect(await whichChildren(stage.self, some)).toEqual([]);
     expect(await stage.pids(alone)).toEqual(before);
   });
