@@ -30,14 +30,15 @@ export async function drainNode(
 ): Promise<{ cut: readonly string[] }> {
   const cut: string[] = [];
   const deadline = environment.now() + timeoutMs;
-  const earlier = deadline - Math.min(RESERVE.maxMs, timeoutMs * RESERVE.part);
+  const reserveMs = Math.min(RESERVE.maxMs, timeoutMs * RESERVE.part);
+  const earlier = deadline - reserveMs;
   const within = async (step: Promise<unknown>, by: number, whenCut: string): Promise<void> => {
     if (!(await settlesBy(environment, step, by))) cut.push(whenCut);
   };
   // From here on no peer sends new work; publishes of this node still reach the peers.
   for (const groups of [channelGroups, pg]) leaveAll(groups);
   await within(distribution.leave(), earlier, 'not every peer acknowledged that this node leaves');
-  const unread = await emptyMailboxes(scheduler, environment, earlier);
+  const unread = await emptyMailboxes(scheduler, environment, earlier, deadline - reserveMs / 2);
   if (unread === undefined) cut.push('a scheduler thread is blocked, and its mailboxes were not read');
   else if (unread > 0) cut.push(`${unread} messages in mailboxes were not read`);
   channels.close();
@@ -56,18 +57,23 @@ function leaveAll(groups: Pg): void {
   for (const [group, pids] of groups.localMemberships()) for (const pid of pids) groups.leave(group, pid);
 }
 
-/** @returns how many messages were left when time was up; undefined where a thread did not say. */
+/**
+ * @param deadline when to look for the last time.
+ * @param answerBy when the answer to that look must have come.
+ * @returns how many messages were left when time was up; undefined where a thread did not say.
+ */
 async function emptyMailboxes(
   scheduler: Scheduler,
   environment: Environment,
   deadline: number,
+  answerBy: number,
 ): Promise<number | undefined> {
   for (;;) {
     let queued = 0;
     const look = scheduler.inspect().then((threads) => {
       queued = threads.reduce((sum, thread) => sum + thread.queued, 0);
     });
-    if (!(await settlesBy(environment, look, deadline))) return undefined;
+    if (!(await settlesBy(environment, look, answerBy))) return undefined;
     if (queued === 0 || environment.now() >= deadline) return queued;
     await new Promise<void>((resolve) => environment.setTimer(LOOK_INTERVAL_MS, resolve));
   }

@@ -63,7 +63,8 @@ export function encodeValue(value: unknown): Uint8Array {
   if (bytes.buffer.byteLength <= BLOCK_BYTES) return bytes;
   // A large message made cbor-x take a block up to four times its size, which it would go on using.
   useBlock();
-  return bytes.buffer.byteLength - bytes.length <= BLOCK_BYTES ? bytes : Buffer.from(bytes);
+  // A typed array's copy has exactly its size, where a Buffer's would stand in a pool of up to 64 KiB.
+  return bytes.buffer.byteLength - bytes.length <= BLOCK_BYTES ? bytes : new Uint8Array(bytes);
 }
 
 function useBlock(): void {
