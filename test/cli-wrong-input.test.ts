@@ -97,7 +97,7 @@ describe('an app that does not load', () => {
     ['syntax.mjs', 'export default (', ['SyntaxError']],
     ['import.mjs', "import 'not-installed-anywhere'", ["Cannot find package 'not-installed-anywhere'"]],
     ['throws.mjs', 'throw new RangeError("boom")', ['RangeError: boom', 'throws.mjs:1:7']],
-    ['typed.ts', 'export default 5', ['Unknown file extension', 'Compile it to JavaScript', 'tsx']],
+    ['typed.tsx', 'export default 5', ['Unknown file extension', 'Compile it to JavaScript', 'tsx']],
     ['rejects.mjs', 'export default async () => { throw new Error("no database") }', ['no database', 'rejects.mjs:1']],
   ])('(%s) ends with exit code 6 and the cause', async (name, text, words) => {
     const { code, stderr } = await start(app(name, text));

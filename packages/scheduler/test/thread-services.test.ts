@@ -3,11 +3,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { BroadcastChannel } from 'node:worker_threads';
-import { type ExitReason, type Pid, Scheduler, type SchedulerOptions } from '@liminal-node/scheduler';
+import { type ExitReason, Scheduler, type SchedulerOptions } from '@liminal-node/scheduler';
 import { afterEach, describe, expect, test } from 'vitest';
 import { puppet } from './fixtures/puppet.js';
 import { SLOW_CHANNEL, slow } from './fixtures/slow-module.js';
-import { add, blocker, fail, hang, spinner } from './fixtures/workers.js';
+import { add, blocker, fail, hang } from './fixtures/workers.js';
 import { Actor, signpost } from './world.js';
 
 let scheduler: Scheduler;
@@ -227,10 +227,10 @@ describe('stop', () => {
 
   test('ends a thread that does not yield', async () => {
     const [first] = await start();
-    const self = scheduler.attach();
-    const pid: Pid = await scheduler.spawn(spinner, [self.pid], { thread: first });
-    await self.receive();
-    scheduler.send(pid, 'go');
+    const name = `stop ${channels++}`;
+    const held = hears(name, 'held');
+    (await actorOn(first)).tell('holdThread', name);
+    await held;
     await scheduler.stop();
     expect(scheduler.threads).toEqual([]);
   });
