@@ -29,6 +29,17 @@ export class PayloadTooLargeError extends LiminalError {
   }
 }
 
+/** A subscription with `overflow: 'exit'` was ended because its mailbox was full. Subscribe again to go on. */
+export class SubscriptionOverflowError extends LiminalError {
+  readonly code = 'ERR_LIMINAL_SUBSCRIPTION_OVERFLOW';
+  readonly channel: string;
+
+  constructor(channel: string) {
+    super(`the subscription to channel "${channel}" was ended: its reader fell behind, and its mailbox was full`);
+    this.channel = channel;
+  }
+}
+
 /** The node is draining or has stopped: it takes no more publishes and subscriptions. */
 export class ChannelsClosedError extends LiminalError {
   readonly code = 'ERR_LIMINAL_CHANNELS_CLOSED';

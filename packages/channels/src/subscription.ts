@@ -1,6 +1,7 @@
 /** A subscription of the program: an async iterable of envelopes, with a bounded mailbox of its own. */
 import type { AttachedProcess, MailboxBound, Pid } from '@liminal-node/scheduler';
 import type { Envelope } from './envelope.js';
+import { SubscriptionOverflowError } from './errors.js';
 
 /** The bound of a subscription. With `overflow: 'exit'` it ends instead of losing anything. */
 export type SubscribeOptions = Partial<MailboxBound>;
@@ -32,11 +33,15 @@ export class Subscription<T = unknown> implements AsyncIterable<Envelope<T>>, As
   /**
    * Every envelope from the subscribe on; one reader at a time. Ends with the subscription; leaving the loop
    * leaves the subscription open.
+   * @throws SubscriptionOverflowError while iterating, where its bound has ended it.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Envelope<T>, void, undefined> {
     for (;;) {
       const envelope = await this.#next();
-      if (envelope === undefined) return;
+      if (envelope === undefined) {
+        if (hasOverflowed(this.#process.signal.reason)) throw new SubscriptionOverflowError(this.channel);
+        return;
+      }
       yield envelope;
     }
   }
@@ -64,4 +69,8 @@ export class Subscription<T = unknown> implements AsyncIterable<Envelope<T>>, As
     this.#ended = true;
     this.#stopReading?.();
   }
+}
+
+function hasOverflowed(reason: unknown): boolean {
+  return typeof reason === 'object' && reason !== null && 'mailboxFull' in reason;
 }

@@ -135,7 +135,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     this.options.onLoad(this.processes.size);
     if (registration !== undefined) this.freeName(registration.name, pid);
     // Listeners and loggers are user code: they must not run between two signals.
-    if (abort !== undefined) queueMicrotask(() => abort.abort());
+    if (abort !== undefined) queueMicrotask(() => abort.abort(reason));
     if (isFailure(reason)) queueMicrotask(() => this.options.logger.error({ pid, label, reason }, 'process failed'));
   }
 

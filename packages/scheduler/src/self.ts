@@ -47,7 +47,7 @@ export interface Self {
   readonly node: NodeName;
   /** The process that spawned this one; undefined where the program did. */
   readonly parent: Pid | undefined;
-  /** Aborted when the process has ended, for whatever it left running. */
+  /** Aborted when the process has ended, with its exit reason, for whatever it left running. */
   readonly signal: AbortSignal;
   /** The clock, the timers and the randomness of its thread; a simulation has its own. */
   readonly environment: Environment;
