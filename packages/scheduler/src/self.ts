@@ -107,7 +107,11 @@ export interface Self {
   demonitor(ref: Ref, options?: { readonly flush?: boolean }): boolean;
   makeRef(): Ref;
 
-  /** Ends this process. Code behind the call does not run. */
+  /**
+   * Ends this process, at once, and throws to leave its code. Call it from the body or the handler: from a timer
+   * or an event listener nobody catches what it throws, and that ends the whole thread; there, use
+   * `exitProcess(self.pid, reason)`.
+   */
   exit(reason: ExitReason): never;
   /** Sends an exit signal to another process; `kill` cannot be trapped. */
   exitProcess(pid: AnyPid, reason: ExitReason): void;

@@ -35,7 +35,7 @@ export interface Ending {
 const BY_CODE: Readonly<Record<string, { readonly exitCode: ExitCode; readonly remedy?: string }>> = {
   ERR_LIMINAL_LISTEN: {
     exitCode: EXIT.listen,
-    remedy: 'Choose another address with --listen HOST:PORT; port 0 picks a free one.',
+    remedy: 'It is set with --listen HOST:PORT.',
   },
   ERR_LIMINAL_HTTP_LISTEN: {
     exitCode: EXIT.listen,
