@@ -105,10 +105,13 @@ describe('a publication', () => {
   });
 });
 
+/** What JSON can say, without the one key that is refused at the encoding. */
+const payloads = fc.jsonValue().filter((value) => !JSON.stringify(value).includes('__proto__'));
+
 describe('the bytes of an envelope', () => {
   it('are those of the head and the payload as one value', () => {
     fc.assert(
-      fc.property(heads, fc.jsonValue(), (head, payload) => {
+      fc.property(heads, payloads, (head, payload) => {
         const envelope = decodeValue(envelopeBytes(head, encodeValue(payload)));
         expect(envelope).toEqual({ ...head, payload });
       }),
