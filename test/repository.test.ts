@@ -74,7 +74,7 @@ const AMBIENT: readonly AmbientRow[] = [
     allowed: {
       'packages/scheduler/src/thread-worker.ts': 'the entry of a scheduler thread',
       'packages/scheduler/src/thread-handle.ts': 'starts and ends a scheduler thread',
-      'packages/scheduler/src/scheduler.ts': 'connects the threads to one another',
+      'packages/scheduler/src/thread-pool.ts': 'connects the threads to one another',
       'packages/scheduler/src/mesh.ts': 'reads the ports between threads',
     },
   },
@@ -87,7 +87,7 @@ const AMBIENT: readonly AmbientRow[] = [
     allowed: {
       ...CLI,
       'packages/liminal-node/src/cookie.ts': 'LIMINAL_COOKIE, where no cookie is given',
-      'packages/scheduler/src/scheduler.ts': 'NODE_ENV decides whether messages are checked',
+      'packages/scheduler/src/scheduler-options.ts': 'NODE_ENV decides whether messages are checked',
     },
   },
 ];

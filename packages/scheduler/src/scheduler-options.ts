@@ -1,0 +1,63 @@
+/** What a scheduler can be told, what it takes where it is told nothing, and what it refuses. */
+import { availableParallelism } from 'node:os';
+import { type BlockingWorkOptions, DEFAULT_BLOCKING_WORK } from './blocking-work.js';
+import { type Environment, systemEnvironment } from './environment.js';
+import { type Logger, silentLogger } from './logger.js';
+import { DEFAULT_MAILBOX_BOUND, type MailboxBound } from './mailbox.js';
+import { anything, type OptionChecks, resolveOptions, wholeNumber } from './options.js';
+import { NO_NODE, type NodeName } from './pid.js';
+import { MAX_THREADS } from './placement.js';
+
+export interface SchedulerOptions {
+  /** Names the node in its pids. @default 'nonode@nohost' */
+  readonly node: NodeName;
+  /** Which life of the node, a number from 1 to 2^32-1. @default random */
+  readonly creation: number;
+  /** Scheduler threads, besides the home thread; with 0 everything runs on the home thread. @default one less than the processors, at least 1 */
+  readonly threads: number;
+  /** The bound of mailboxes that ask for no other. @default 1,000,000 messages, 64 MiB, drop-newest */
+  readonly mailbox: MailboxBound;
+  /** The blocking-work pool. @default as many threads as processors, at least 2; 1024 jobs waiting */
+  readonly blockingWork: BlockingWorkOptions;
+  /** Check and freeze messages sent by reference. @default true unless NODE_ENV is production */
+  readonly checkMessages: boolean;
+  /** @default silent */
+  readonly logger: Logger;
+  /** @default the real one */
+  readonly environment: Environment;
+}
+
+const CHECKS: OptionChecks<SchedulerOptions> = {
+  node: anything,
+  creation: wholeNumber(1, 0xffffffff),
+  threads: wholeNumber(0, MAX_THREADS - 1),
+  mailbox: anything,
+  blockingWork: anything,
+  checkMessages: anything,
+  logger: anything,
+  environment: anything,
+};
+
+/** @throws OptionError */
+export function resolveSchedulerOptions(given?: Partial<SchedulerOptions>): Readonly<SchedulerOptions> {
+  return resolveOptions(given, defaults(), CHECKS);
+}
+
+function defaults(): SchedulerOptions {
+  return {
+    node: NO_NODE,
+    creation: randomCreation(systemEnvironment),
+    threads: Math.max(1, availableParallelism() - 1),
+    mailbox: DEFAULT_MAILBOX_BOUND,
+    blockingWork: DEFAULT_BLOCKING_WORK,
+    checkMessages: process.env['NODE_ENV'] !== 'production',
+    logger: silentLogger,
+    environment: systemEnvironment,
+  };
+}
+
+/** A number for this life of a node that no other life of it will have had. */
+export function randomCreation(environment: Environment): number {
+  const bytes = environment.randomBytes(4);
+  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0) || 1;
+}
