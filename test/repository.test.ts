@@ -75,7 +75,7 @@ const AMBIENT: readonly AmbientRow[] = [
       'packages/scheduler/src/thread-worker.ts': 'the entry of a scheduler thread',
       'packages/scheduler/src/thread-handle.ts': 'starts and ends a scheduler thread',
       'packages/scheduler/src/thread-pool.ts': 'connects the threads to one another',
-      'packages/scheduler/src/mesh.ts': 'reads the ports between threads',
+      'packages/scheduler/src/mesh-port.ts': 'reads the ports between threads',
     },
   },
   { what: 'other OS processes', token: ['node:child_process', 'node:cluster'], allowed: { ...CLI } },

@@ -6,14 +6,14 @@
  * come together. The home thread's batch is posted first: whoever hears of something from another thread and
  * asks home about it finds that home can know it too.
  */
-import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { ByteWriter } from './bytes.js';
+import type { MeshPort } from './mesh-port.js';
 
 /** Beyond it a batch is posted without waiting for the end of the turn. */
 const POST_AT_BYTES = 64 * 1024;
 
 interface Neighbour {
-  readonly port: MessagePort;
+  readonly port: MeshPort;
   readonly outbox: ByteWriter;
 }
 
@@ -27,10 +27,8 @@ export class Mesh {
     this.#requestFlush = requestFlush;
   }
 
-  /** @param keepAlive whether the port keeps this thread's event loop alive. */
-  attach(thread: number, port: MessagePort, keepAlive: boolean): void {
-    port.on('message', (batch: Uint8Array) => this.#receive(thread, batch));
-    if (!keepAlive) port.unref();
+  attach(thread: number, port: MeshPort): void {
+    port.onBatch((batch) => this.#receive(thread, batch));
     this.#neighbours.set(thread, { port, outbox: new ByteWriter(0, true) });
   }
 
@@ -45,9 +43,7 @@ export class Mesh {
   receivePending(thread: number): void {
     const port = this.#neighbours.get(thread)?.port;
     if (port === undefined) return;
-    for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
-      this.#receive(thread, next.message);
-    }
+    for (let batch = port.take(); batch !== undefined; batch = port.take()) this.#receive(thread, batch);
   }
 
   get threads(): IterableIterator<number> {
@@ -68,9 +64,7 @@ export class Mesh {
   flush(): void {
     // Home is thread 0 and is attached first, and a Map keeps that order.
     for (const { port, outbox } of this.#neighbours.values()) {
-      if (outbox.length === 0) continue;
-      const batch = outbox.take();
-      port.postMessage(batch, [batch.buffer]);
+      if (outbox.length > 0) port.post(outbox.take());
     }
   }
 

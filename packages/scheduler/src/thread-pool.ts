@@ -11,6 +11,7 @@ import type { Remote } from 'comlink';
 import type { Timer } from './environment.js';
 import { ThreadDownError } from './errors.js';
 import type { ExitReason } from './exit-reason.js';
+import { meshPort } from './mesh-port.js';
 import type { Pid } from './pid.js';
 import { MAX_THREADS, type Placement } from './placement.js';
 import { HOME, type Runtime } from './runtime.js';
@@ -132,7 +133,7 @@ export class ThreadPool {
   }
 
   async #attach(other: number, thread: number, slot: number, port: MessagePort): Promise<void> {
-    if (other === HOME) return this.#runtime.mesh.attach(thread, port, false);
+    if (other === HOME) return this.#runtime.mesh.attach(thread, meshPort(port, false));
     const handle = this.#threads.get(other);
     // A thread that ends meanwhile needs no port.
     await handle?.attach(thread, slot, port).catch(ignoreThreadDown);

@@ -5,6 +5,7 @@ import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { systemEnvironment } from './environment.js';
 import { BlockingWorkError } from './errors.js';
 import type { Logger } from './logger.js';
+import { meshPort } from './mesh-port.js';
 import { registerProcess } from './names.js';
 import { Placement } from './placement.js';
 import type { SelfServices } from './process-self.js';
@@ -69,7 +70,7 @@ for (const [name, pid] of settings.names) runtime.names.set(name, pid);
 for (const { thread: other, slot: otherSlot, port } of settings.ports) attach(other, otherSlot, port);
 
 function attach(other: number, otherSlot: number, port: ThreadSettings['control']): void {
-  runtime.mesh.attach(other, port, true);
+  runtime.mesh.attach(other, meshPort(port, true));
   if (other !== HOME) placement.add(other, otherSlot);
   // Home shall know of every name that was freed before the other thread could be told.
   runtime.mesh.flush();

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ByteWriter } from '../src/bytes.js';
 import { silentLogger } from '../src/logger.js';
 import { DEFAULT_MAILBOX_BOUND } from '../src/mailbox.js';
+import { meshPort } from '../src/mesh-port.js';
 import { NameAuthority } from '../src/names.js';
 import { type Control, type ParcelHandler, readBatch, writeControl } from '../src/parcel.js';
 import { formatPid, NO_NODE } from '../src/pid.js';
@@ -134,7 +135,7 @@ describe('the authority over names', () => {
       onLoad: () => {},
     });
     const { port1, port2 } = new MessageChannel();
-    runtime.mesh.attach(1, port1, false);
+    runtime.mesh.attach(1, meshPort(port1, false));
     const freed = (): unknown[] => {
       runtime.mesh.flush();
       const controls: unknown[] = [];
