@@ -73,8 +73,7 @@ const AMBIENT: readonly AmbientRow[] = [
     token: ['node:worker_threads'],
     allowed: {
       'packages/scheduler/src/thread-worker.ts': 'the entry of a scheduler thread',
-      'packages/scheduler/src/thread-handle.ts': 'starts and ends a scheduler thread',
-      'packages/scheduler/src/thread-pool.ts': 'connects the threads to one another',
+      'packages/scheduler/src/worker-threads.ts': 'starts, joins and ends worker threads',
       'packages/scheduler/src/mesh-port.ts': 'reads the ports between threads',
     },
   },

@@ -19,18 +19,20 @@ import type { Service } from './services.js';
 import type { SharedMessage } from './shared-message.js';
 import { type AttachOptions, Spawner } from './spawner.js';
 import type { ThreadInfo } from './thread-control.js';
+import type { ThreadHost } from './thread-host.js';
 import { ThreadPool } from './thread-pool.js';
+import { workerThreads } from './worker-threads.js';
 
 export class Scheduler implements SignalEndpoint, AsyncDisposable {
   readonly options: Readonly<SchedulerOptions>;
   readonly #runtime: Runtime;
   readonly #spawner: Spawner;
   readonly #blockingWork: BlockingWork;
-  readonly #threads: ThreadPool;
+  readonly #threads: ThreadPool<unknown>;
   readonly #exitWatch: ExitWatch;
   #stopping: Promise<void> | undefined;
 
-  private constructor(options: Readonly<SchedulerOptions>) {
+  private constructor(options: Readonly<SchedulerOptions>, host: ThreadHost<unknown>) {
     this.options = options;
     const loads = Placement.makeLoads();
     this.#runtime = new Runtime({
@@ -45,7 +47,7 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
     const authority = new NameAuthority(this.#runtime, async (name, pid) => {
       await this.#threads.askAll((control) => control.setName(name, pid));
     });
-    this.#threads = new ThreadPool(options, this.#runtime, placement, loads, () =>
+    this.#threads = new ThreadPool(host, options, this.#runtime, placement, loads, () =>
       makeHomeControl(authority, this.#blockingWork, options.logger),
     );
     this.#spawner = new Spawner(this.#runtime, placement, {
@@ -59,8 +61,14 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
   }
 
   /** @throws OptionError, ThreadDownError where a thread does not start. */
-  static async start(given?: Partial<SchedulerOptions>): Promise<Scheduler> {
-    const scheduler = new Scheduler(resolveSchedulerOptions(given));
+  static start(given?: Partial<SchedulerOptions>): Promise<Scheduler> {
+    return Scheduler.startOn(workerThreads, given);
+  }
+
+  /** Like `start`, with threads from elsewhere: for the test kit. */
+  static async startOn<Port>(host: ThreadHost<Port>, given?: Partial<SchedulerOptions>): Promise<Scheduler> {
+    // Ends of ways come from the host and go to the host: nobody else looks at one.
+    const scheduler = new Scheduler(resolveSchedulerOptions(given), host as unknown as ThreadHost<unknown>);
     try {
       // One after another: each gets a port to those before it.
       for (let started = 0; started < scheduler.options.threads; started++) await scheduler.#threads.start();

@@ -19,10 +19,10 @@ export interface ThreadInfo {
 }
 
 /** Exposed by a scheduler thread. */
-export interface ThreadControl {
+export interface ThreadControl<Port> {
   /** Resolves once the thread can be reached by every other. */
   ready(): void;
-  attach(thread: number, slot: number, port: MessagePort): void;
+  attach(thread: number, slot: number, port: Port): void;
   setName(name: string, pid: Pid): void;
   inspect(): ThreadInfo;
   /** Ends every process with `shutdown` and posts what that causes. */
@@ -42,7 +42,7 @@ export interface HomeControl {
 }
 
 /** What a scheduler thread is started with. */
-export interface ThreadSettings {
+export interface ThreadSettings<Port> {
   readonly node: NodeName;
   readonly creation: number;
   readonly thread: number;
@@ -52,7 +52,7 @@ export interface ThreadSettings {
   readonly checkMessages: boolean;
   readonly names: ReadonlyMap<string, Pid>;
   /** To every other thread, home first. */
-  readonly ports: readonly { readonly thread: number; readonly slot: number; readonly port: MessagePort }[];
+  readonly ports: readonly { readonly thread: number; readonly slot: number; readonly port: Port }[];
   readonly control: MessagePort;
   readonly home: MessagePort;
 }

@@ -6,18 +6,16 @@
  * takes in what it had posted, then ends the links and monitors that led to it, and a new thread, with a new
  * number, takes its place.
  */
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Remote } from 'comlink';
 import type { Timer } from './environment.js';
 import { ThreadDownError } from './errors.js';
 import type { ExitReason } from './exit-reason.js';
-import { meshPort } from './mesh-port.js';
 import type { Pid } from './pid.js';
 import { MAX_THREADS, type Placement } from './placement.js';
 import { HOME, type Runtime } from './runtime.js';
 import type { SchedulerOptions } from './scheduler-options.js';
 import type { HomeControl, ThreadControl } from './thread-control.js';
-import { ThreadHandle } from './thread-handle.js';
+import type { ThreadHandle, ThreadHost } from './thread-host.js';
 
 /** A thread that fails to start is tried again after this time, doubled each time. */
 const RESTART_DELAY_MS = 100;
@@ -26,30 +24,34 @@ const MAX_RESTART_DELAY_MS = 10_000;
 /** How long `shutDown` waits for threads to end their processes. */
 const SHUT_DOWN_TIMEOUT_MS = 2_000;
 
-export class ThreadPool {
+export class ThreadPool<Port> {
+  readonly #host: ThreadHost<Port>;
   readonly #options: Readonly<SchedulerOptions>;
   readonly #runtime: Runtime;
   readonly #placement: Placement;
   readonly #loads: Int32Array;
   readonly #homeControl: () => HomeControl;
-  readonly #threads = new Map<number, ThreadHandle>();
+  readonly #threads = new Map<number, ThreadHandle<Port>>();
   readonly #retries = new Set<Timer>();
   #next = HOME + 1;
   #stopping = false;
   #lost = 0;
 
   /**
+   * @param host where threads come from.
    * @param runtime the home thread's.
    * @param loads what `placement` reads; each thread is given it to write its own.
    * @param homeControl makes what a new thread may ask of home.
    */
   constructor(
+    host: ThreadHost<Port>,
     options: Readonly<SchedulerOptions>,
     runtime: Runtime,
     placement: Placement,
     loads: Int32Array,
     homeControl: () => HomeControl,
   ) {
+    this.#host = host;
     this.#options = options;
     this.#runtime = runtime;
     this.#placement = placement;
@@ -68,7 +70,7 @@ export class ThreadPool {
   }
 
   /** What every thread answers; one that ends meanwhile is left out. */
-  async askAll<T>(ask: (control: Remote<ThreadControl>) => Promise<T>): Promise<T[]> {
+  async askAll<T>(ask: (control: Remote<ThreadControl<Port>>) => Promise<T>): Promise<T[]> {
     const answers = await Promise.allSettled([...this.#threads.values()].map((handle) => handle.call(ask)));
     return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   }
@@ -97,17 +99,17 @@ export class ThreadPool {
   async start(): Promise<void> {
     const thread = this.#next++;
     const slot = this.#freeSlot();
-    const ports: { thread: number; slot: number; port: MessagePort }[] = [];
-    const theirs: { other: number; port: MessagePort }[] = [];
+    const ports: { thread: number; slot: number; port: Port }[] = [];
+    const theirs: { other: number; port: Port }[] = [];
     for (const other of [HOME, ...this.#threads.keys()]) {
-      const { port1, port2 } = new MessageChannel();
+      const [port1, port2] = this.#host.makeWay();
       ports.push({ thread: other, slot: this.#threads.get(other)?.slot ?? HOME, port: port1 });
       theirs.push({ other, port: port2 });
     }
     const { node, creation, mailbox, checkMessages } = this.#options;
     const names = new Map(this.#runtime.names);
     const settings = { node, creation, thread, slot, loads: this.#loads, mailbox, checkMessages, names, ports };
-    const handle = new ThreadHandle(settings, this.#homeControl(), this.#onThreadDown);
+    const handle = this.#host.start(settings, this.#homeControl(), this.#onThreadDown);
     this.#threads.set(thread, handle);
     const steps = await Promise.allSettled([
       handle.call((control) => control.ready()),
@@ -132,14 +134,14 @@ export class ThreadPool {
     }
   }
 
-  async #attach(other: number, thread: number, slot: number, port: MessagePort): Promise<void> {
-    if (other === HOME) return this.#runtime.mesh.attach(thread, meshPort(port, false));
+  async #attach(other: number, thread: number, slot: number, port: Port): Promise<void> {
+    if (other === HOME) return this.#runtime.mesh.attach(thread, this.#host.meshPort(port));
     const handle = this.#threads.get(other);
     // A thread that ends meanwhile needs no port.
     await handle?.attach(thread, slot, port).catch(ignoreThreadDown);
   }
 
-  readonly #onThreadDown = (handle: ThreadHandle, reason: ExitReason): void => {
+  readonly #onThreadDown = (handle: ThreadHandle<Port>, reason: ExitReason): void => {
     const { thread } = handle;
     this.#threads.delete(thread);
     const wasPlaceable = this.#placement.has(thread);

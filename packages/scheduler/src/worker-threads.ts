@@ -1,28 +1,38 @@
 /**
- * One scheduler thread, as home sees it: its worker, and control calls that fail when it ends (a comlink call
- * whose worker exits would never settle).
+ * Scheduler threads as worker threads, joined by message ports: for each a worker, and control calls that fail
+ * when it ends (a comlink call whose worker exits would never settle).
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import * as comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { ThreadDownError } from './errors.js';
 import type { ExitReason } from './exit-reason.js';
+import { meshPort } from './mesh-port.js';
 import type { HomeControl, ThreadControl, ThreadSettings } from './thread-control.js';
+import type { NewThread, ThreadHandle, ThreadHost } from './thread-host.js';
 
-export class ThreadHandle {
+export const workerThreads: ThreadHost<MessagePort> = {
+  makeWay: () => {
+    const { port1, port2 } = new MessageChannel();
+    return [port1, port2];
+  },
+  meshPort: (port) => meshPort(port, false),
+  start: (settings, home, onDown) => new WorkerThread(settings, home, onDown),
+};
+
+class WorkerThread implements ThreadHandle<MessagePort> {
   readonly thread: number;
   readonly slot: number;
   readonly #worker: Worker;
-  readonly #control: comlink.Remote<ThreadControl>;
+  readonly #control: comlink.Remote<ThreadControl<MessagePort>>;
   readonly #waiting = new Set<(error: Error) => void>();
   #cause: unknown;
   #ended = false;
 
-  /** @param onDown called once, when the worker has ended, with the reason for its processes. */
   constructor(
-    settings: Omit<ThreadSettings, 'control' | 'home'>,
+    settings: NewThread<MessagePort>,
     home: HomeControl,
-    onDown: (handle: ThreadHandle, reason: ExitReason) => void,
+    onDown: (handle: ThreadHandle<MessagePort>, reason: ExitReason) => void,
   ) {
     this.thread = settings.thread;
     this.slot = settings.slot;
@@ -30,10 +40,10 @@ export class ThreadHandle {
     const homeward = new MessageChannel();
     this.#worker = new Worker(new URL('./thread-worker.js', import.meta.url), {
       name: `liminal-${settings.thread}`,
-      workerData: { ...settings, control: control.port2, home: homeward.port2 } satisfies ThreadSettings,
+      workerData: { ...settings, control: control.port2, home: homeward.port2 } satisfies ThreadSettings<MessagePort>,
       transferList: [control.port2, homeward.port2, ...settings.ports.map(({ port }) => port)],
     });
-    this.#control = comlink.wrap<ThreadControl>(nodeEndpoint(control.port1));
+    this.#control = comlink.wrap<ThreadControl<MessagePort>>(nodeEndpoint(control.port1));
     comlink.expose(home, nodeEndpoint(homeward.port1));
     this.#worker.on('error', (error) => {
       this.#cause = error;
@@ -49,8 +59,7 @@ export class ThreadHandle {
     });
   }
 
-  /** Rejects with `ThreadDownError` when the thread ends before it answers. */
-  call<T>(ask: (control: comlink.Remote<ThreadControl>) => Promise<T>): Promise<T> {
+  call<T>(ask: (control: comlink.Remote<ThreadControl<MessagePort>>) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#ended) return reject(new ThreadDownError(`thread ${this.thread} has ended`));
       this.#waiting.add(reject);
@@ -60,12 +69,10 @@ export class ThreadHandle {
     });
   }
 
-  /** Gives the thread its port to another. */
   attach(thread: number, slot: number, port: MessagePort): Promise<void> {
     return this.call((control) => control.attach(thread, slot, comlink.transfer(port, [port])));
   }
 
-  /** Ends the worker, whatever it is doing; resolves when it is gone. */
   async terminate(): Promise<void> {
     await this.#worker.terminate();
   }

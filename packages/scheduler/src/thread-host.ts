@@ -1,0 +1,37 @@
+/**
+ * Where a scheduler gets its threads from and what joins them: worker threads in production
+ * (`worker-threads.ts`), threads of a simulation in the test kit. `Port` is one end of a way between two threads,
+ * before the thread that it is for has made a `MeshPort` of it.
+ */
+import type { Remote } from 'comlink';
+import type { ExitReason } from './exit-reason.js';
+import type { MeshPort } from './mesh-port.js';
+import type { HomeControl, ThreadControl, ThreadSettings } from './thread-control.js';
+
+/** One scheduler thread, as home sees it. */
+export interface ThreadHandle<Port> {
+  readonly thread: number;
+  readonly slot: number;
+  /** Asks the thread. Rejects with `ThreadDownError` when it ends before it answers. */
+  call<T>(ask: (control: Remote<ThreadControl<Port>>) => Promise<T>): Promise<T>;
+  /** Gives the thread its end of the way to another. Rejects as `call` does. */
+  attach(thread: number, slot: number, port: Port): Promise<void>;
+  /** Ends it, whatever it is doing; resolves when it is gone. */
+  terminate(): Promise<void>;
+}
+
+/** What a thread is started with, but for how it talks with home. */
+export type NewThread<Port> = Omit<ThreadSettings<Port>, 'control' | 'home'>;
+
+export interface ThreadHost<Port> {
+  /** Both ends of a new way between two threads. */
+  makeWay(): readonly [Port, Port];
+  /** Home's end of a way. */
+  meshPort(port: Port): MeshPort;
+  /** @param onDown called once, when the thread has ended, with the reason for its processes. */
+  start(
+    settings: NewThread<Port>,
+    home: HomeControl,
+    onDown: (handle: ThreadHandle<Port>, reason: ExitReason) => void,
+  ): ThreadHandle<Port>;
+}
