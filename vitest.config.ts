@@ -15,7 +15,11 @@ const report = process.env['TEST_REPORT_FILE'];
 
 export default defineConfig({
   test: {
-    reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
+    reporters: [
+      'default',
+      './test/conformance/reporter.ts',
+      ...(report === undefined ? [] : [['json', { outputFile: report }] satisfies [string, object]]),
+    ],
     // Every file runs OS processes or threads of its own: as many at a time as there are cores.
     maxWorkers: 2,
     projects: [

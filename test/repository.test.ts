@@ -4,9 +4,11 @@
  */
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { STATEMENTS } from './conformance/statements.js';
 import {
   type AmbientRow,
   ambientOffences,
+  conformanceOffences,
   dependencyOffences,
   errorCodeOffences,
   focusOffences,
@@ -93,6 +95,9 @@ const AMBIENT: readonly AmbientRow[] = [
 
 const MAX_LINES = 400;
 const ERRORS = 'docs/errors.md';
+const DIFFERENCES = 'docs/differences-from-otp.md';
+/** All but those whose subject is not built yet. */
+const BUILT = STATEMENTS.filter(({ id }) => !/^(B18|K\d)$/.test(id));
 const MANIFEST_FIELDS = ['license', 'engines', 'exports'];
 
 describe('the repository', () => {
@@ -104,6 +109,7 @@ describe('the repository', () => {
     ['touches the world outside in the listed files only', () => ambientOffences(files, AMBIENT)],
     [`has no source file of more than ${MAX_LINES} lines`, () => lengthOffences(files, MAX_LINES)],
     ['documents every error code, and no other', () => errorCodeOffences(files, ERRORS)],
+    ['shows each statement of one node, or says how it differs', () => conformanceOffences(files, BUILT, DIFFERENCES)],
     ['runs every test', () => focusOffences(files)],
     ['holds no notes to oneself', () => markerOffences(files)],
     ['names no path of one machine', () => machinePathOffences(files)],
@@ -256,6 +262,24 @@ describe('a rule', () => {
     const readme = at('README.md', '| `pino-pretty` | logs |', 'pino is not a row');
     const files = [readme, manifest({ pino: '1', 'pino-pretty': '1', '@liminal-node/scheduler': '1' })];
     expect(readmeOffences(files)).toEqual(['packages/pg/package.json:4: pino has no row in README.md']);
+  });
+
+  test('finds a case of a statement that there is not, and a statement without a case or a documented difference', () => {
+    const statement = (id: string, needsDistribution = false) => ({ id, says: `says ${id}`, needsDistribution });
+    const statements = ['A1', 'A2', 'A3', 'A4', 'A5'].map((id) => statement(id));
+    const tests = at(
+      'packages/pg/test/a.test.ts',
+      "test('A1: first', show);",
+      "test('keeps order (conformance A2 and A9)', show);",
+      "const rules = [{ id: 'A3' }];",
+      "world.gate('A4');",
+    );
+    const document = at(DIFFERENCES, '| a rule (A5, B7) | another | a reason |', 'A4 in passing');
+    expect(conformanceOffences([tests, document], [...statements, statement('A6', true)], DIFFERENCES)).toEqual([
+      'packages/pg/test/a.test.ts:2: there is no statement A9',
+      `${DIFFERENCES}:1: there is no statement B7`,
+      `${DIFFERENCES}:1: A4 has neither a case nor a difference: says A4`,
+    ]);
   });
 
   test('finds a package without a licence, engines or exports', () => {

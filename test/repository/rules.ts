@@ -4,6 +4,8 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
+import { differencesIn, idsOf } from '../conformance/cases.js';
+import type { Statement } from '../conformance/statements.js';
 
 /** A file as rules see it; `path` is relative to the repository, with forward slashes. */
 export interface SourceFile {
@@ -20,7 +22,7 @@ export interface AmbientRow {
 }
 
 const IGNORED = new Set(['node_modules', 'dist', 'coverage', '.git', '.turbo', '.vite']);
-const TEXT = /\.(ts|mts|js|mjs|cjs|json|md|yml|yaml|css|html|sh)$/;
+const TEXT = /\.(ts|erl|mts|js|mjs|cjs|json|md|yml|yaml|css|html|sh)$/;
 
 /** Every text file below `root` that git would keep. */
 export function readRepository(root: string, folder = ''): SourceFile[] {
@@ -246,4 +248,41 @@ export function manifestOffences(files: readonly SourceFile[], fields: readonly 
       const manifest = manifestOf(file);
       return fields.filter((field) => manifest[field] === undefined).map((field) => `${file.path}:1: has no ${field}`);
     });
+}
+
+/** The names of tests that a text holds: strings that begin with an id or have the word in them, and `id` fields of tables. */
+function caseNames({ text }: SourceFile): { name: string; index: number }[] {
+  const pattern = /(\bid: )?(['"`])([A-Z]\d{1,2}\b[^'"`\n]*|[^'"`\n]*\bconformance [A-Z]\d[^'"`\n]*)\2/g;
+  return [...text.matchAll(pattern)].map((match) => ({
+    name: match[1] === undefined ? (match[3] ?? '') : `${match[3]}:`,
+    index: match.index,
+  }));
+}
+
+/** Tests that name a statement which there is not, and statements of one node with neither a case nor a difference. */
+export function conformanceOffences(
+  files: readonly SourceFile[],
+  statements: readonly Statement[],
+  document: string,
+): string[] {
+  const known = new Set(statements.map(({ id }) => id));
+  const differences = differencesIn(files.find(({ path }) => path === document)?.text ?? '');
+  const shown = new Set<string>();
+  const unknown = files
+    .filter(({ path }) => /^(packages|test\/conformance)\/.*\.test\.ts$/.test(path) && !path.endsWith('/cases.test.ts'))
+    .flatMap((file) =>
+      caseNames(file).flatMap(({ name, index }) =>
+        idsOf(name).flatMap((id) => {
+          shown.add(id);
+          return known.has(id) ? [] : [`${file.path}:${lineOf(file.text, index)}: there is no statement ${id}`];
+        }),
+      ),
+    );
+  return [
+    ...unknown,
+    ...[...differences].filter((id) => !known.has(id)).map((id) => `${document}:1: there is no statement ${id}`),
+    ...statements
+      .filter(({ id, needsDistribution }) => !needsDistribution && !shown.has(id) && !differences.has(id))
+      .map(({ id, says }) => `${document}:1: ${id} has neither a case nor a difference: ${says}`),
+  ];
 }

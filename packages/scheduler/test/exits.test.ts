@@ -1,5 +1,5 @@
 /** How processes end, and what exit signals do to them, after Erlang/OTP, on one thread and across threads. */
-import type { ExitReason, Pid, Ref } from '@liminal-node/scheduler';
+import type { DownMessage, ErrorReason, ExitReason, Pid, Ref } from '@liminal-node/scheduler';
 import { describe, expect } from 'vitest';
 import { heir, type Step } from './fixtures/puppet.js';
 import { Actor, type Case, exitFrom, freshName, inBothWorlds, type World } from './world.js';
@@ -103,6 +103,22 @@ const ends: Record<string, Case> = {
         { signal: 'down', ref, pid, reason: { error: { message: 'failed at once' } } },
       ]);
     }
+  },
+
+  'D14: a monitor behind a spawn is told the real reason, or noproc where it came too late': async (world) => {
+    const a = await world.actor(0);
+    const told = new Set<unknown>();
+    for (let round = 0; round < 30; round++) {
+      const thread = world.places[round % world.places.length];
+      const [, ref] = await a.do<[Pid, Ref]>('script', ['spawnFailing', { thread }], ['monitor', '$0']);
+      await world.settle();
+      const [down, ...more] = (await a.heard()) as DownMessage[];
+      expect(more).toEqual([]);
+      expect(down?.ref).toBe(ref);
+      told.add(typeof down?.reason === 'object' ? (down.reason as ErrorReason).error.message : down?.reason);
+    }
+    told.delete('noproc');
+    expect([...told].filter((reason) => reason !== 'failed at once')).toEqual([]);
   },
 
   'B17, F5: a name is free before the end is told, and can be taken at once': async (world) => {

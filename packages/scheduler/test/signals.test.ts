@@ -57,6 +57,18 @@ const messages: Record<string, Case> = {
     expect(await b.heard()).toEqual(['testament']);
   },
 
+  'A9: a message and one that went over a third process both arrive, in whatever order': async (world) => {
+    const [a, b, c] = await world.actors();
+    await a.do(
+      'script',
+      ['send', b.pid, { command: c.pid, from: c.pid, step: ['send', c.pid, 'forwarded'] }],
+      ['send', c.pid, 'direct'],
+    );
+    await world.settle();
+    const heard = (await c.heard()) as unknown[];
+    expect(heard.filter((message) => typeof message === 'string').sort()).toEqual(['direct', 'forwarded']);
+  },
+
   'A10: a send to a name that nobody holds raises': async (world) => {
     const a = await world.actor(0);
     await expect(a.do('send', { name: freshName() }, 1)).rejects.toMatchObject({ code: 'ERR_LIMINAL_NAME' });

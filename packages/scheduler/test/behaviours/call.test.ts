@@ -44,6 +44,31 @@ inBothWorlds({
     expect(await call(self, pid, 'log')).toEqual(values);
   },
 
+  async 'G6: a call looks at none of the messages that its caller has, however many and however alike'(world) {
+    const { self, pid } = await pair(world);
+    // Any look at one of them would take it for the answer.
+    for (let at = 0; at < 100_000; at++) self.send(self.pid, { signal: 'reply', value: 'old' });
+    expect(await call(self, pid, 'add', [2])).toBe(2);
+    expect(await self.receive()).toEqual({ signal: 'reply', value: 'old' });
+  },
+
+  async 'G6: a process that attaches a mailbox for an answer looks at none of the messages that it has'(world) {
+    const self = world.attach();
+    const server = await world.actor(0);
+    for (let at = 0; at < 100_000; at++) self.send(self.pid, 'old');
+    await using answers = self.attach();
+    const ref = self.makeRef();
+    await server.do('send', answers.pid, { ref });
+    const looked: unknown[] = [];
+    const answer = await answers.receive({
+      match: (message): message is { ref: string } => {
+        looked.push(message);
+        return true;
+      },
+    });
+    expect([answer, looked]).toEqual([{ ref }, [{ ref }]]);
+  },
+
   async 'J2: a call to a dead pid or to a name that nobody holds fails with noproc'(world) {
     const self = world.attach();
     await expect(call(self, await world.dead(0), 'add', [1], NEVER)).rejects.toMatchObject(failure('noproc'));
