@@ -8,8 +8,7 @@
  * 3. An address is due when it is not satisfied, is not being dialled, is not this node itself, and its
  *    back-off is over. A session that lived for a while starts the back-off afresh.
  */
-import type { NodeName } from '@liminal-node/scheduler';
-import { type BackOff, backOffMs } from './back-off.js';
+import { type BackOff, backOffMs, type NodeName } from '@liminal-node/scheduler';
 
 export interface KnownPeer {
   /** `host:port` */

@@ -1,5 +1,6 @@
 /** What the scheduler offers: processes for applications, and the ports that the packages above it fill. */
 export { Audience } from './audience.js';
+export { type BackOff, backOffMs } from './back-off.js';
 export { type CallOptions, call, cast, reply, type ServerAddress, type ServerPid } from './behaviours/call.js';
 export { CallError, CallTimeoutError } from './behaviours/call-error.js';
 export {

@@ -1,5 +1,12 @@
 /** A running scheduler with puppets on it, for rules that hold whatever thread a process lives on. */
-import { type AttachedProcess, type DownMessage, type ExitReason, type Pid, Scheduler } from '@liminal-node/scheduler';
+import {
+  type AttachedProcess,
+  type DownMessage,
+  type ExitReason,
+  type Pid,
+  Scheduler,
+  type SchedulerOptions,
+} from '@liminal-node/scheduler';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { type Answer, ask, puppet, type Step } from './fixtures/puppet.js';
 
@@ -62,8 +69,8 @@ export class World implements AsyncDisposable {
   }
 
   /** With threads, the first places are on threads of their own; without, all are on the home thread. */
-  static async start(threads: number): Promise<World> {
-    const world = new World(await Scheduler.start({ threads, creation: 1 }));
+  static async start(threads: number, options: Partial<SchedulerOptions> = {}): Promise<World> {
+    const world = new World(await Scheduler.start({ threads, creation: 1, ...options }));
     world.#guides = await Promise.all(world.places.map((_, place) => world.actor(place)));
     return world;
   }

@@ -5,11 +5,13 @@
  * Words and values are those of OTP's `supervisor`, except that a time is in milliseconds everywhere and an
  * `id` is a text.
  */
+import type { BackOff } from '../back-off.js';
 import type { ProcessDefinition } from '../definition.js';
 import { OptionError } from '../errors.js';
 import { anything, type OptionChecks, oneOf, resolveOptions } from '../options.js';
 import { checkPortable } from '../portable.js';
 import type { SpawnOptions } from '../self.js';
+import { backOffCheck } from './restart-back-off.js';
 import type { StartableDefinition } from './server-start.js';
 
 /**
@@ -40,6 +42,8 @@ export interface ChildSpec {
   };
   readonly restart: Restart;
   readonly shutdown: Shutdown;
+  /** Undefined: that of its supervisor. */
+  readonly backOff: BackOff | undefined;
   /** Its end by itself can end the supervisor; see `autoShutdown`. */
   readonly significant: boolean;
   readonly type: 'worker' | 'supervisor';
@@ -57,6 +61,11 @@ export interface ChildOptions extends ChildSpawnOptions {
   readonly restart?: Restart;
   /** @default 5000 ms for a worker, 'infinity' for a supervisor, whose children need what they need */
   readonly shutdown?: Shutdown;
+  /**
+   * Wait before it is started again after a failure: longer each time, up to `maxMs`, until it has lived for
+   * `maxMs`. Restarts count towards the intensity as without. @default that of its supervisor
+   */
+  readonly backOff?: BackOff;
   /** Only for a child that is not permanent, under a supervisor with `autoShutdown`. @default false */
   readonly significant?: boolean;
 }
@@ -100,12 +109,13 @@ function specOf<Args extends readonly unknown[]>(
 ): ChildSpec {
   const { module, name, kind } = definition;
   const type = kind === 'supervisor' ? 'supervisor' : 'worker';
-  const { id = name, restart = 'permanent', shutdown, significant = false, ...spawn } = options;
+  const { id = name, restart = 'permanent', shutdown, backOff, significant = false, ...spawn } = options;
   return checkChildSpec({
     id,
     start: { module, name, args, options: spawn },
     restart,
     shutdown: shutdown ?? (type === 'worker' ? WORKER_SHUTDOWN_MS : 'infinity'),
+    backOff,
     significant,
     type,
     tellsReady: kind !== 'process',
@@ -120,6 +130,7 @@ const CHECKS: OptionChecks<ChildSpec> = {
     shutdown === 'brutal_kill' || shutdown === 'infinity' || (Number.isSafeInteger(shutdown) && Number(shutdown) >= 0)
       ? undefined
       : `must be a whole number of ms, 'brutal_kill' or 'infinity', not ${String(shutdown)}`,
+  backOff: backOffCheck,
   significant: anything,
   type: oneOf('worker', 'supervisor'),
   tellsReady: anything,

@@ -23,7 +23,7 @@ export async function startChildOf(self: Self, spec: ChildSpec, args: readonly u
     const pid = spec.tellsReady
       ? await startProcess<readonly unknown[]>(self, { process: named }, args, { ...options, link: true })
       : await self.spawn(named, args, { ...options, link: true });
-    return { type: 'started', running: { pid, monitor: self.monitor(pid) } };
+    return { type: 'started', running: { pid, monitor: self.monitor(pid), since: self.environment.now() } };
   } catch (error) {
     const reason = error instanceof StartError ? error.reason : reasonOfThrown(error);
     return reason === 'ignore' ? { type: 'ignored' } : { type: 'failed', reason };

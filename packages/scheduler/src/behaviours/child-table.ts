@@ -3,13 +3,23 @@ import type { ExitReason } from '../exit-reason.js';
 import type { Pid, Ref } from '../pid.js';
 import type { ChildSpec } from './child-spec.js';
 import type { Supervised } from './restart-strategy.js';
+import type { MessageTimer } from './timers.js';
 
 /** A life of a child. */
 export interface RunningChild {
   readonly pid: Pid;
   readonly monitor: Ref;
+  /** In ms of a monotonic clock. */
+  readonly since: number;
   /** What its link has told. A monitor that came too late knows only `noproc`. */
   exitReason?: ExitReason;
+}
+
+/** A restart that a message of the supervisor to itself will bring on; only the message with this number counts. */
+export interface PendingRestart {
+  readonly token: number;
+  /** Undefined where the message was sent at once. */
+  readonly timer: MessageTimer | undefined;
 }
 
 export class Child implements Supervised {
@@ -19,10 +29,14 @@ export class Child implements Supervised {
   /** Of `spec.start`, with what `startChild` has added. */
   readonly args: readonly unknown[];
   running: RunningChild | undefined;
-  /** Its last start failed, and another try is on its way. */
-  isRestarting = false;
+  /** It is to be started again; undefined where that is not on its way. */
+  pending: PendingRestart | undefined;
+  /** Of its last life; under `simple_one_for_one` it still names the child while it is `pending`. */
+  lastPid: Pid | undefined;
   /** How often it was started again. */
   restarts = 0;
+  /** Failures in a row, for the back-off. */
+  failures = 0;
 
   constructor(id: string, spec: ChildSpec, args: readonly unknown[]) {
     this.id = id;
@@ -32,7 +46,7 @@ export class Child implements Supervised {
 
   get status(): Supervised['status'] {
     if (this.running !== undefined) return 'running';
-    return this.isRestarting ? 'restarting' : 'stopped';
+    return this.pending === undefined ? 'stopped' : 'restarting';
   }
 }
 
@@ -57,18 +71,31 @@ export class ChildTable {
   }
 
   started(child: Child, running: RunningChild): void {
+    this.notPending(child);
     child.running = running;
-    child.isRestarting = false;
+    child.lastPid = running.pid;
     this.#byPid.set(running.pid, child);
     this.#byMonitor.set(running.monitor, child);
   }
 
   ended(child: Child): void {
-    child.isRestarting = false;
+    this.notPending(child);
     if (child.running === undefined) return;
     this.#byPid.delete(child.running.pid);
     this.#byMonitor.delete(child.running.monitor);
     child.running = undefined;
+  }
+
+  /** What was to start the child again shall not. */
+  notPending(child: Child): void {
+    child.pending?.timer?.cancel();
+    child.pending = undefined;
+  }
+
+  /** The child that had this pid in its last life and is to be started again. */
+  ofLastPid(pid: Pid): Child | undefined {
+    for (const child of this.byId.values()) if (child.lastPid === pid && child.pending !== undefined) return child;
+    return undefined;
   }
 
   ofPid(pid: Pid): Child | undefined {

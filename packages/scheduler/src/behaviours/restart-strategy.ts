@@ -7,7 +7,9 @@
  *   3. whom a restart takes along is the strategy. Those who are taken along stop in reverse order, and all
  *      start again in order; those who were stopped by hand start with them. A temporary child that is taken
  *      along is forgotten, because it is never started again;
- *   4. a start that fails during a restart is, when it is tried again, one more crash of that child.
+ *   4. a start that fails during a restart is, when it is tried again, one more crash of that child;
+ *   5. a restart may have to wait (`waitMs`). Those who are taken along stop before the wait, and whoever fails
+ *      meanwhile is decided about by itself; a restart that takes along one that waits ends that wait.
  *
  * Whoever carries the effects out does so in order, and leaves the rest undone when a start fails: the new
  * decision covers it.
@@ -30,7 +32,7 @@ export type AutoShutdown = 'never' | 'any_significant' | 'all_significant';
 
 /**
  * - `running`: it has a pid;
- * - `restarting`: its last start failed, and another try is on its way;
+ * - `restarting`: it is to be started again: later, or because its last start failed;
  * - `stopped`: its spec is kept.
  */
 export type ChildStatus = 'running' | 'restarting' | 'stopped';
@@ -48,15 +50,25 @@ export interface Supervision extends RestartLimit {
   readonly history: RestartHistory;
 }
 
-/** `at` is in ms of a monotonic clock. */
+/** `at` is in ms of a monotonic clock; `waitMs` is how long a restart would have to wait, 0 for not at all. */
 export type SupervisionEvent =
   /** The child has ended by itself. */
-  | { readonly type: 'ended'; readonly id: string; readonly reason: ExitReason; readonly at: number }
-  /** The time has come to try again what failed. */
-  | { readonly type: 'retry'; readonly id: string; readonly at: number };
+  | {
+      readonly type: 'ended';
+      readonly id: string;
+      readonly reason: ExitReason;
+      readonly at: number;
+      readonly waitMs: number;
+    }
+  /** Its last start failed. Like `due` it comes at most once, and not where the child was stopped or started since. */
+  | { readonly type: 'retry'; readonly id: string; readonly at: number; readonly waitMs: number }
+  /** Its wait is over. */
+  | { readonly type: 'due'; readonly id: string };
 
 export type SupervisionEffect =
   | { readonly type: 'stop' | 'start' | 'forget'; readonly id: string }
+  /** A `due` is to follow after so many ms, unless the child is stopped or started before. */
+  | { readonly type: 'wait'; readonly id: string; readonly waitMs: number }
   /** Stop all children in reverse order, then end with the reason `shutdown`. */
   | { readonly type: 'shutDown'; readonly because: 'intensity' | 'significant' };
 
@@ -74,7 +86,9 @@ export function decide(state: Supervision, event: SupervisionEvent): Decision {
         ? restart(state, event)
         : only(state, ...endForGood(state, event.id, child));
     case 'retry':
-      return child.status === 'restarting' ? restart(state, event) : only(state);
+      return restart(state, event);
+    case 'due':
+      return only(state, ...restartEffects(state, event.id));
     default:
       return event satisfies never;
   }
@@ -103,10 +117,12 @@ function endsSupervisor({ autoShutdown, children }: Supervision, ended: string):
   return [...children].every(([id, { spec, status }]) => id === ended || !spec.significant || status === 'stopped');
 }
 
-function restart(state: Supervision, { id, at }: SupervisionEvent): Decision {
+function restart(state: Supervision, { id, at, waitMs }: Exclude<SupervisionEvent, { type: 'due' }>): Decision {
   const history = enterRestart(state.history, at, state);
   if (history === undefined) return only(state, { type: 'shutDown', because: 'intensity' });
-  return { history, effects: restartEffects(state, id) };
+  const effects = restartEffects(state, id);
+  if (waitMs === 0) return { history, effects };
+  return { history, effects: [...effects.filter(({ type }) => type !== 'start'), { type: 'wait', id, waitMs }] };
 }
 
 function restartEffects({ strategy, children }: Supervision, failed: string): SupervisionEffect[] {
@@ -119,7 +135,7 @@ function restartEffects({ strategy, children }: Supervision, failed: string): Su
     );
   const effects: SupervisionEffect[] = [];
   for (const [id, { spec, status }] of group.toReversed()) {
-    if (id !== failed && status === 'running') effects.push({ type: 'stop', id });
+    if (id !== failed && status !== 'stopped') effects.push({ type: 'stop', id });
     if (spec.restart === 'temporary') effects.push({ type: 'forget', id });
   }
   for (const [id, { spec }] of group) if (spec.restart !== 'temporary') effects.push({ type: 'start', id });

@@ -86,7 +86,7 @@ function childOfSpec({ init, children }: SupervisorProcess, given: unknown): Chi
 
 function toTerminate({ children, isDynamic }: SupervisorProcess, name: string): Child {
   if (isDynamic && !isPid(name)) throw new SupervisorError('simple_one_for_one');
-  const child = isDynamic && isPid(name) ? children.ofPid(name) : children.byId.get(name);
+  const child = isDynamic && isPid(name) ? (children.ofPid(name) ?? children.ofLastPid(name)) : children.byId.get(name);
   if (child === undefined) throw new SupervisorError('not_found');
   return child;
 }

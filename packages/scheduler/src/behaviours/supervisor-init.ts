@@ -1,7 +1,9 @@
 /** What a supervisor is: its strategy, its limits and its children. */
+import type { BackOff } from '../back-off.js';
 import { OptionError } from '../errors.js';
 import { type OptionChecks, oneOf, resolveOptions, wholeNumber } from '../options.js';
 import { type ChildSpec, checkChildSpec } from './child-spec.js';
+import { backOffCheck } from './restart-back-off.js';
 import type { RestartLimit } from './restart-intensity.js';
 import type { AutoShutdown, Strategy } from './restart-strategy.js';
 
@@ -10,6 +12,8 @@ export interface SupervisorInit extends RestartLimit {
   readonly strategy: Strategy;
   /** @default 'never' */
   readonly autoShutdown: AutoShutdown;
+  /** For children that have none of their own; see `ChildOptions.backOff`. @default none: restarts are at once */
+  readonly backOff: BackOff | undefined;
   /** In the order of their start. With `simple_one_for_one` the one template of all. @default none */
   readonly children: readonly ChildSpec[];
 }
@@ -19,6 +23,7 @@ const DEFAULTS: SupervisorInit = {
   intensity: 1,
   periodMs: 5_000,
   autoShutdown: 'never',
+  backOff: undefined,
   children: [],
 };
 
@@ -27,6 +32,7 @@ const CHECKS: OptionChecks<SupervisorInit> = {
   intensity: wholeNumber(0),
   periodMs: wholeNumber(1),
   autoShutdown: oneOf('never', 'any_significant', 'all_significant'),
+  backOff: backOffCheck,
   children: (children) => (Array.isArray(children) ? undefined : 'must be a list of child specs'),
 };
 

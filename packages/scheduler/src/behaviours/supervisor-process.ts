@@ -5,7 +5,7 @@
  *   2. it takes one message at a time: the end of a child, a retry, a request, the exit of its parent. While it
  *      starts or stops a child, everything else waits in its mailbox;
  *   3. a child whose start fails during a restart is tried again by a message to itself, so that the mailbox
- *      gets its turn in between;
+ *      gets its turn in between; a restart that has to wait comes as such a message from a timer;
  *   4. it ends by stopping its children in reverse order. If it is killed, their links end them.
  *
  * It ends with its parent, with the parent's reason, and when anybody but a child sends it `shutdown`.
@@ -17,14 +17,17 @@ import { type DownMessage, type ExitMessage, isDown, isExit } from '../signal.js
 import { startChildOf } from './child-start.js';
 import { stopChildren } from './child-stop.js';
 import { Child, ChildTable } from './child-table.js';
+import { restartWait } from './restart-back-off.js';
 import type { RestartHistory } from './restart-intensity.js';
 import { decide, type SupervisionEvent } from './restart-strategy.js';
 import type { SupervisorInit } from './supervisor-init.js';
+import { sendAfter } from './timers.js';
 
-/** What a supervisor tells itself. */
-interface RetryMessage {
-  readonly supervisor: 'retry';
+/** What a supervisor tells itself: a start failed, or a wait is over. */
+interface PendingMessage {
+  readonly supervisor: 'retry' | 'due';
   readonly id: string;
+  readonly token: number;
 }
 
 /** A start that came to nothing is undefined where the child asked to be ignored. */
@@ -37,6 +40,7 @@ export class SupervisorProcess {
   /** Whose end is a reason to end. */
   readonly #parents: ReadonlySet<Pid | undefined>;
   #history: RestartHistory = [];
+  #tokens = 0;
 
   constructor(self: Self, init: Readonly<SupervisorInit>, starter: Pid) {
     this.#self = self;
@@ -67,7 +71,7 @@ export class SupervisorProcess {
       const message = await this.#self.receive();
       if (isExit(message)) await this.#exit(message);
       else if (isDown(message)) await this.#down(message);
-      else if (isRetry(message)) await this.#follow({ type: 'retry', id: message.id, at: this.#now() });
+      else if (isPending(message)) await this.#pending(message);
       else await answer(message);
     }
   }
@@ -111,8 +115,26 @@ export class SupervisorProcess {
     const child = this.children.ofMonitor(ref);
     if (child === undefined) return;
     const reason = told === 'noproc' ? (child.running?.exitReason ?? told) : told;
+    const at = this.#now();
+    const livedMs = at - (child.running?.since ?? at);
     this.children.ended(child);
-    await this.#follow({ type: 'ended', id: child.id, reason, at: this.#now() });
+    await this.#follow({ type: 'ended', id: child.id, reason, at, waitMs: this.#waitMs(child, livedMs) });
+  }
+
+  async #pending({ supervisor: type, id, token }: PendingMessage): Promise<void> {
+    const child = this.children.byId.get(id);
+    if (child?.pending?.token !== token) return;
+    this.children.notPending(child);
+    if (type === 'due') await this.#follow({ type, id });
+    else await this.#follow({ type, id, at: this.#now(), waitMs: this.#waitMs(child, 0) });
+  }
+
+  /** How long the restart of a child that has failed has to wait, if there is to be one. */
+  #waitMs(child: Child, livedMs: number): number {
+    const backOff = child.spec.backOff ?? this.init.backOff;
+    const { waitMs, failures } = restartWait(backOff, child.failures, livedMs, this.#self.environment.random());
+    child.failures = failures;
+    return waitMs;
   }
 
   async #follow(event: SupervisionEvent): Promise<void> {
@@ -124,6 +146,7 @@ export class SupervisorProcess {
     for (const effect of effects) {
       if (effect.type === 'shutDown') await this.end('shutdown');
       else if (effect.type === 'forget') this.children.forget(effect.id);
+      else if (effect.type === 'wait') this.#later('due', children.get(effect.id), effect.waitMs);
       else if (!(await this.#apply(effect.type, children.get(effect.id)))) return;
     }
   }
@@ -142,9 +165,19 @@ export class SupervisorProcess {
       if (started.pid === undefined && this.isDynamic) this.children.forget(child.id);
       return true;
     }
-    child.isRestarting = true;
-    this.#self.send<RetryMessage>(this.#self.pid, { supervisor: 'retry', id: child.id });
+    this.#later('retry', child);
     return false;
+  }
+
+  #later(what: PendingMessage['supervisor'], child: Child | undefined, waitMs?: number): void {
+    if (child === undefined) return;
+    const { pid } = this.#self;
+    const token = this.#tokens++;
+    const message: PendingMessage = { supervisor: what, id: child.id, token };
+    this.children.notPending(child);
+    const timer = waitMs === undefined ? undefined : sendAfter(this.#self, waitMs, pid, message);
+    if (timer === undefined) this.#self.send(pid, message);
+    child.pending = { token, timer };
   }
 
   #now(): number {
@@ -152,6 +185,7 @@ export class SupervisorProcess {
   }
 }
 
-function isRetry(message: unknown): message is RetryMessage {
-  return typeof message === 'object' && message !== null && 'supervisor' in message && message.supervisor === 'retry';
+function isPending(message: unknown): message is PendingMessage {
+  if (typeof message !== 'object' || message === null || !('supervisor' in message)) return false;
+  return message.supervisor === 'retry' || message.supervisor === 'due';
 }

@@ -32,8 +32,12 @@ function effectsOf(
 ) {
   const children = new Map(Object.entries(family));
   const state = { strategy, autoShutdown: 'never', intensity: 1, periodMs: 1, children, history: [], ...more } as const;
-  const { effects } = decide(state, { type: 'ended', id: 'b', reason: 'crash', at: 0, ...event } as SupervisionEvent);
-  return effects.map((effect) => (effect.type === 'shutDown' ? effect.because : `${effect.type} ${effect.id}`));
+  const ended = { type: 'ended', id: 'b', reason: 'crash', at: 0, waitMs: 0 };
+  const { effects } = decide(state, { ...ended, ...event } as SupervisionEvent);
+  return effects.map((effect) => {
+    if (effect.type === 'shutDown') return effect.because;
+    return effect.type === 'wait' ? `wait ${effect.id} ${effect.waitMs}` : `${effect.type} ${effect.id}`;
+  });
 }
 
 const three = (): Family => ({ a: kid('permanent'), b: kid('permanent'), c: kid('permanent') });
@@ -68,15 +72,45 @@ describe('the restart of a child', () => {
   });
 
   test('I27: that has failed is tried again, and counts', () => {
-    const family = { ...three(), b: kid('permanent', 'restarting') };
+    const family = { ...three(), b: kid('permanent', 'stopped') };
     expect(effectsOf('one_for_one', family, { type: 'retry' })).toEqual(['start b']);
     expect(effectsOf('one_for_one', family, { type: 'retry', at: 1 }, { history: [0] })).toEqual(['intensity']);
   });
 
-  test('is not tried again where the child was stopped or has started meanwhile, or is not there', () => {
-    expect(effectsOf('one_for_one', three(), { type: 'retry' })).toEqual([]);
-    expect(effectsOf('one_for_one', { b: kid('permanent', 'stopped') }, { type: 'retry' })).toEqual([]);
-    expect(effectsOf('one_for_one', three(), { id: 'nobody' })).toEqual([]);
+  test('is not made where the child is not there', () => {
+    for (const type of ['ended', 'retry', 'due'] as const) {
+      expect(effectsOf('one_for_one', three(), { type, id: 'nobody' })).toEqual([]);
+    }
+  });
+});
+
+describe('a restart that has to wait', () => {
+  test('stops those whom it takes along first, and starts nobody until it is due', () => {
+    const waits = { waitMs: 7 };
+    expect(effectsOf('one_for_one', three(), waits)).toEqual(['wait b 7']);
+    expect(effectsOf('one_for_all', three(), waits)).toEqual(['stop c', 'stop a', 'wait b 7']);
+    expect(effectsOf('rest_for_one', { ...three(), c: kid('temporary') }, waits)).toEqual([
+      'stop c',
+      'forget c',
+      'wait b 7',
+    ]);
+    const waiting = { a: kid('permanent'), b: kid('permanent', 'stopped'), c: kid('permanent', 'stopped') };
+    expect(effectsOf('one_for_one', waiting, { type: 'due' })).toEqual(['start b']);
+    expect(effectsOf('rest_for_one', waiting, { type: 'due' })).toEqual(['start b', 'start c']);
+    expect(effectsOf('one_for_all', waiting, { type: 'due' })).toEqual(['stop a', 'start a', 'start b', 'start c']);
+  });
+
+  test('counts once: when the child has failed, and not when it is due', () => {
+    const waiting = { b: kid('permanent', 'stopped') };
+    expect(effectsOf('one_for_one', three(), { waitMs: 7, at: 1 }, { history: [0] })).toEqual(['intensity']);
+    expect(effectsOf('one_for_one', waiting, { type: 'retry', waitMs: 7 })).toEqual(['wait b 7']);
+    expect(effectsOf('one_for_one', waiting, { type: 'due' }, { history: [0], intensity: 0 })).toEqual(['start b']);
+  });
+
+  test('ends its wait where the restart of another takes the child along', () => {
+    const family = { a: kid('permanent', 'restarting'), b: kid('permanent'), c: kid('permanent', 'restarting') };
+    expect(effectsOf('one_for_all', family, {})).toEqual(['stop c', 'stop a', 'start a', 'start b', 'start c']);
+    expect(effectsOf('rest_for_one', family, {})).toEqual(['stop c', 'start b', 'start c']);
   });
 });
 
@@ -147,7 +181,8 @@ class Model {
   readonly children = new Map<string, ModelChild & { pid: number }>();
   readonly limit: { intensity: number; periodMs: number };
   readonly strategy: Strategy;
-  readonly retries: string[] = [];
+  /** What is to follow: in order, as the messages of a supervisor to itself. */
+  pending: { readonly type: 'retry' | 'due'; readonly id: string }[] = [];
   /** Times at which the rules had to allow or refuse a restart. */
   readonly asked: number[] = [];
   gaveUp = false;
@@ -180,31 +215,43 @@ class Model {
       done.push(`${effect.type} ${effect.id}`);
       if (effect.type === 'forget') children.delete(effect.id);
       else if (effect.type === 'stop') {
-        expect(child.status).toBe('running');
-        child.status = 'stopped';
+        expect(child.status).not.toBe('stopped');
+        this.#set(effect.id, child, 'stopped');
+      } else if (effect.type === 'wait') {
+        expect(child.status).not.toBe('running');
+        this.#set(effect.id, child, 'restarting', 'due');
       } else {
         expect(child.status).not.toBe('running');
         expect(child.spec.restart).not.toBe('temporary');
-        child.status = startFails(effect.id) ? 'restarting' : 'running';
         child.pid = this.#pids++;
-        if (child.status === 'running') continue;
-        this.retries.push(effect.id);
-        break;
+        const fails = startFails(effect.id);
+        if (fails) this.#set(effect.id, child, 'restarting', 'retry');
+        else this.#set(effect.id, child, 'running');
+        if (fails) break;
       }
     }
     return done;
   }
 
-  end(id: string, reason: ExitReason, startFails: (id: string) => boolean): string[] {
+  #set(id: string, child: ModelChild, status: ChildStatus, pending?: 'retry' | 'due'): void {
+    child.status = status;
+    this.pending = this.pending.filter((one) => one.id !== id);
+    if (pending !== undefined) this.pending.push({ type: pending, id });
+  }
+
+  end(id: string, reason: ExitReason, waitMs: number, startFails: (id: string) => boolean): string[] {
     const child = this.children.get(id);
     if (child?.status !== 'running') return [];
     child.status = 'stopped';
-    return this.follow({ type: 'ended', id, reason, at: this.now }, startFails);
+    return this.follow({ type: 'ended', id, reason, at: this.now, waitMs }, startFails);
   }
 
-  retry(startFails: (id: string) => boolean): string[] {
-    const id = this.retries.shift();
-    return id === undefined ? [] : this.follow({ type: 'retry', id, at: this.now }, startFails);
+  next(waitMs: number, startFails: (id: string) => boolean): string[] {
+    const [next] = this.pending;
+    const child = this.children.get(next?.id ?? '');
+    if (next === undefined || child === undefined) return [];
+    this.#set(next.id, child, 'stopped');
+    return this.follow({ ...next, at: this.now, waitMs } as SupervisionEvent, startFails);
   }
 }
 
@@ -212,7 +259,8 @@ interface Step {
   readonly child: number;
   readonly reason: ExitReason;
   readonly passes: number;
-  readonly retryFirst: boolean;
+  readonly pendingFirst: boolean;
+  readonly waitMs: number;
   readonly failing: readonly number[];
 }
 
@@ -221,7 +269,8 @@ const steps = fc.array(
     child: fc.nat(4),
     reason: fc.constantFrom<ExitReason>('normal', 'shutdown', 'crash', 'killed'),
     passes: fc.nat(50),
-    retryFirst: fc.boolean(),
+    pendingFirst: fc.boolean(),
+    waitMs: fc.constantFrom(0, 0, 7),
     failing: fc.array(fc.nat(4), { maxLength: 2 }),
   }),
   { maxLength: 40 },
@@ -234,9 +283,13 @@ const strategies = fc.constantFrom<Strategy>('one_for_one', 'one_for_all', 'rest
 const limits = fc.record({ intensity: fc.nat(6), periodMs: fc.integer({ min: 1, max: 200 }) });
 
 describe('a supervisor that follows the rules', () => {
-  test('has every permanent child running, or tries it again, or has given up', () => {
+  test('has every permanent child running, or is about to start it, or has given up', () => {
     run((model) => {
-      if (model.gaveUp || model.retries.length > 0) return;
+      if (model.gaveUp) return;
+      for (const [id, { status }] of model.children) {
+        expect(model.pending.filter((one) => one.id === id)).toHaveLength(status === 'restarting' ? 1 : 0);
+      }
+      if (model.pending.length > 0) return;
       for (const { spec, status } of model.children.values()) {
         if (spec.restart === 'permanent') expect(status).toBe('running');
         expect(status).not.toBe('restarting');
@@ -246,14 +299,14 @@ describe('a supervisor that follows the rules', () => {
 
   test('has children that a restart ties together in the order of their starts', () => {
     run((model) => {
-      if (model.strategy === 'one_for_one' || model.retries.length > 0) return;
+      if (model.strategy === 'one_for_one') return;
       const running = [...model.children.values()].filter(({ status }) => status === 'running').map(({ pid }) => pid);
       expect(running).toEqual(running.toSorted((one, other) => one - other));
     });
   });
 
   test('stops in reverse order, then starts in order, and nobody whom the strategy leaves alone', () => {
-    run((model, event, done) => {
+    run((model, about, done) => {
       const of = (type: string) =>
         done.filter((step) => step.startsWith(type)).map((step) => Number(step.slice(type.length + 1)));
       const stopped = of('stop');
@@ -263,16 +316,15 @@ describe('a supervisor that follows the rules', () => {
       expect(done.findLastIndex((step) => step.startsWith('stop'))).toBeLessThan(
         done.findIndex((step) => step.startsWith('start')) >>> 0,
       );
-      if (event === undefined) return;
-      if (model.strategy === 'one_for_one') expect([...stopped, ...started].filter((id) => id !== event)).toEqual([]);
-      if (model.strategy === 'rest_for_one') expect([...stopped, ...started].filter((id) => id < event)).toEqual([]);
+      if (model.strategy === 'one_for_one') expect([...stopped, ...started].filter((id) => id !== about)).toEqual([]);
+      if (model.strategy === 'rest_for_one') expect([...stopped, ...started].filter((id) => id < about)).toEqual([]);
     });
   });
 
   test('gives up exactly when a restart is one too many within the period', () => {
-    run((model, event, done) => {
-      if (done.some((step) => step.startsWith('start'))) model.asked.push(model.now);
-      if (event === undefined) return;
+    run((model, _about, done, step) => {
+      const restarts = done.some((text) => text.startsWith('start') || text.startsWith('wait'));
+      if (restarts && step !== 'due') model.asked.push(model.now);
       const { intensity, periodMs } = model.limit;
       const recent = model.asked.filter((at) => at >= model.now - periodMs).length;
       if (model.gaveUp) expect(recent).toBe(intensity);
@@ -280,18 +332,20 @@ describe('a supervisor that follows the rules', () => {
     });
   });
 
+  type Check = (model: Model, about: number, done: readonly string[], step: SupervisionEvent['type']) => void;
+
   /** @param check sees the model after each step, with the child that the step was about. */
-  function run(check: (model: Model, child: number | undefined, done: readonly string[]) => void): void {
+  function run(check: Check): void {
     fc.assert(
       fc.property(strategies, restarts, limits, steps, (strategy, kinds, limit, script) => {
         const model = new Model(strategy, kinds, limit);
-        for (const { child, reason, passes, retryFirst, failing } of script) {
+        for (const { child, reason, passes, pendingFirst, waitMs, failing } of script) {
           if (model.gaveUp) return;
           model.now += passes;
           const startFails = (id: string): boolean => failing.includes(Number(id));
-          const about = retryFirst && model.retries.length > 0 ? Number(model.retries[0]) : child;
-          const isRetry = retryFirst && model.retries.length > 0;
-          check(model, about, isRetry ? model.retry(startFails) : model.end(`${child}`, reason, startFails));
+          const next = pendingFirst ? model.pending[0] : undefined;
+          if (next !== undefined) check(model, Number(next.id), model.next(waitMs, startFails), next.type);
+          else check(model, child, model.end(`${child}`, reason, waitMs, startFails), 'ended');
         }
       }),
       { numRuns: 500 },

@@ -16,6 +16,7 @@ describe('defaults', () => {
       intensity: 1,
       periodMs: 5_000,
       autoShutdown: 'never',
+      backOff: undefined,
       children: [],
     });
     expect(child(worker, [1, 'x'])).toMatchObject({
@@ -51,6 +52,10 @@ describe('a child spec', () => {
     ['restart', { restart: 'always' }],
     ['shutdown', { shutdown: -1 }],
     ['shutdown', { shutdown: 'brutal' }],
+    ['backOff: minMs', { backOff: { minMs: 0, maxMs: 1 } }],
+    ['backOff: maxMs', { backOff: { minMs: 2, maxMs: 1 } }],
+    ['backOff', { backOff: { minMs: 1, maxMs: 2, factor: 3 } }],
+    ['backOff', { backOff: 100 }],
   ])('is refused with a wrong %s', (option, options) => {
     expect(() => child(worker, [1, 'x'], options as never)).toThrow(`option ${option}`);
   });
@@ -88,6 +93,7 @@ describe('a supervisor', () => {
     ['intensity', { intensity: -1 }],
     ['periodMs', { periodMs: 0 }],
     ['children', { children: 'none' }],
+    ['backOff', { backOff: null }],
     ['period', { period: 5 }],
   ])('is refused with a wrong %s', (option, init) => {
     expect(() => resolveSupervisorInit(init as never)).toThrow(`option ${option}`);

@@ -1,9 +1,11 @@
 /**
- * How long to wait before the next dial: doubles from `minMs` to `maxMs` with each attempt, and is spread over
- * the upper half of that, so that nodes which lost one another together do not dial in step.
+ * How long to wait before the next try: doubles from `minMs` to `maxMs` with each failure, and is spread over
+ * the upper half of that, so that those who failed together do not try again in step.
  */
 export interface BackOff {
+  /** The longest wait after the first failure, in ms. */
   readonly minMs: number;
+  /** The longest wait of all, in ms. */
   readonly maxMs: number;
 }
 
