@@ -40,11 +40,17 @@ const SIGNAL = -1;
 /** Beyond this many taken slots the array is cut, which keeps a take cheap on average. */
 const COMPACT_AT = 1024;
 
+/** An empty mailbox keeps room for so many messages, so that the next ones allocate nothing. */
+const KEPT_SLOTS = 32;
+
 export class Mailbox {
   readonly #bound: MailboxBound;
+  /** Slots from `#head` to `#tail` hold messages. */
   #messages: unknown[] = [];
-  #sizes: number[] = [];
+  /** Bytes of the message in the same slot. Missing while all are 0: messages of the same thread have no size. */
+  #sizes: number[] | undefined;
   #head = 0;
+  #tail = 0;
   #bytes = 0;
   /** Messages that the bound counts. */
   #bounded = 0;
@@ -58,7 +64,7 @@ export class Mailbox {
   }
 
   get length(): number {
-    return this.#messages.length - this.#head;
+    return this.#tail - this.#head;
   }
 
   get bytes(): number {
@@ -94,17 +100,20 @@ export class Mailbox {
 
   /** Adds a message that the bound neither refuses, counts nor drops. */
   pushSignal(message: unknown): void {
-    this.#messages.push(message);
-    this.#sizes.push(SIGNAL);
+    this.#write(message, SIGNAL);
   }
 
   /** Removes and returns the first message that matches, or NOTHING. */
   take(match?: Match): unknown {
-    this.rewind();
-    return this.takeNext(match);
+    this.#passed = 0;
+    if (match !== undefined) return this.takeNext(match);
+    if (this.#head === this.#tail) return NOTHING;
+    const message = this.#messages[this.#head];
+    this.#remove(this.#head);
+    return message;
   }
 
-  /** Like `take`, but passes over what earlier calls have passed over since the last `rewind`. */
+  /** Removes and returns the first message that matches, behind those that were passed over since the last `rewind`. */
   takeNext(match?: Match): unknown {
     for (; this.#passed < this.length; this.#passed++) {
       const at = this.#head + this.#passed;
@@ -129,13 +138,14 @@ export class Mailbox {
 
   /** Removes every message that matches; for flushing. */
   removeAll(match: Match): void {
-    for (let at = this.#messages.length - 1; at >= this.#head; at--) if (match(this.#messages[at])) this.#remove(at);
+    for (let at = this.#tail - 1; at >= this.#head; at--) if (match(this.#messages[at])) this.#remove(at);
   }
 
   clear(): void {
     this.#messages = [];
-    this.#sizes = [];
+    this.#sizes = undefined;
     this.#head = 0;
+    this.#tail = 0;
     this.#bytes = 0;
     this.#bounded = 0;
     this.#passed = 0;
@@ -148,19 +158,28 @@ export class Mailbox {
 
   #oldestBounded(): number {
     let at = this.#head;
-    while (this.#sizes[at] === SIGNAL) at++;
+    while (this.#sizeAt(at) === SIGNAL) at++;
     return at;
   }
 
   #append(message: unknown, bytes: number): void {
-    this.#messages.push(message);
-    this.#sizes.push(bytes);
+    this.#write(message, bytes);
     this.#bytes += bytes;
     this.#bounded++;
   }
 
+  #write(message: unknown, size: number): void {
+    if (size !== 0 && this.#sizes === undefined) this.#sizes = new Array(this.#tail).fill(0);
+    if (this.#sizes !== undefined) this.#sizes[this.#tail] = size;
+    this.#messages[this.#tail++] = message;
+  }
+
+  #sizeAt(at: number): number {
+    return this.#sizes === undefined ? 0 : (this.#sizes[at] as number);
+  }
+
   #remove(at: number): void {
-    const size = this.#sizes[at] as number;
+    const size = this.#sizeAt(at);
     if (size !== SIGNAL) {
       this.#bytes -= size;
       this.#bounded--;
@@ -168,18 +187,23 @@ export class Mailbox {
     if (at - this.#head < this.#passed) this.#passed--;
     if (at > this.#head) {
       this.#messages.splice(at, 1);
-      this.#sizes.splice(at, 1);
+      this.#sizes?.splice(at, 1);
+      this.#tail--;
       return;
     }
     this.#messages[at] = undefined;
     this.#head++;
-    if (this.#head === this.#messages.length) {
-      this.#messages.length = 0;
-      this.#sizes.length = 0;
+    if (this.#head === this.#tail) {
       this.#head = 0;
-    } else if (this.#head >= COMPACT_AT && this.#head * 2 >= this.#messages.length) {
-      this.#messages = this.#messages.slice(this.#head);
-      this.#sizes = this.#sizes.slice(this.#head);
+      this.#tail = 0;
+      if (this.#messages.length > KEPT_SLOTS) {
+        this.#messages = [];
+        this.#sizes = undefined;
+      }
+    } else if (this.#head >= COMPACT_AT && this.#head * 2 >= this.#tail) {
+      this.#messages = this.#messages.slice(this.#head, this.#tail);
+      this.#sizes = this.#sizes?.slice(this.#head, this.#tail);
+      this.#tail -= this.#head;
       this.#head = 0;
     }
   }

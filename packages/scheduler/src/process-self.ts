@@ -2,7 +2,6 @@
 import type { ProcessBody, ProcessDefinition, TaskDefinition } from './definition.js';
 import type { Environment } from './environment.js';
 import type { ExitReason } from './exit-reason.js';
-import type { Mailbox } from './mailbox.js';
 import type { AnyPid, NodeName, Pid, Ref } from './pid.js';
 import { Process, type ReceiveOptions, UNWIND } from './process.js';
 import type { Runtime } from './runtime.js';
@@ -196,7 +195,7 @@ export class ProcessSelf implements Self {
 export class AttachedSelf extends ProcessSelf implements AttachedProcess {
   /** Ends the process; only the first reason counts. */
   readonly end: (reason: ExitReason) => void;
-  readonly #mailbox: Mailbox;
+  readonly #attachedProcess: Process;
 
   /** @param siblings where its owner keeps it for as long as it is open. */
   constructor(
@@ -211,11 +210,11 @@ export class AttachedSelf extends ProcessSelf implements AttachedProcess {
       runtime.finish(process, reason);
       siblings?.delete(this);
     };
-    this.#mailbox = process.mailbox;
+    this.#attachedProcess = process;
   }
 
   get dropped(): number {
-    return this.#mailbox.dropped;
+    return this.#attachedProcess.dropped;
   }
 
   close(): void {

@@ -18,6 +18,10 @@ export interface ProcessHost {
   readonly environment: Environment;
   /** Puts the process at the end of the run queue. */
   ready(process: Process): void;
+  /** Whether a process that waits may go on at once, because it is nobody's turn before. */
+  admits(): boolean;
+  /** Counts a message that a process takes in its turn. True when it shall leave the rest for its next. */
+  runIsOver(): boolean;
   /** The process ends; only the first reason counts. */
   finish(process: Process, reason: ExitReason): void;
   /** Messages were dropped because a mailbox was full. */
@@ -41,24 +45,35 @@ export interface Registration {
   readonly name: string;
 }
 
-interface Waiter {
-  readonly resolve: (message: unknown) => void;
-  readonly reject: (error: unknown) => void;
+/** What a `receive` with options asks for, beside the next message. */
+interface Condition {
   readonly match: Match | undefined;
   readonly timeoutMs: number;
+  readonly reject: (error: unknown) => void;
   /** Its time is up: it gets what is there now, or is rejected. */
   expired: boolean;
   readonly cancel: () => void;
 }
 
+type Resolve = (message: unknown) => void;
+
+/** The ends of the promise that was made last: one function for all promises, instead of one for each. */
+let resolveLast: Resolve;
+let rejectLast: (error: unknown) => void;
+function capture(resolve: Resolve, reject: (error: unknown) => void): void {
+  resolveLast = resolve;
+  rejectLast = reject;
+}
+
 const never = new Promise<never>(() => {});
+
+/** What a process does when its turn comes for the first time: it runs its body. */
+export type Start = () => void | MessageHandler | Promise<void | MessageHandler>;
 
 export class Process implements Runnable {
   readonly pid: Pid;
   readonly parent: Pid | undefined;
   readonly label: string;
-  readonly mailbox: Mailbox;
-  readonly #host: ProcessHost;
   queued = false;
   alive = true;
   trapExit: boolean;
@@ -71,9 +86,15 @@ export class Process implements Runnable {
   /** Monitors that others hold on it. */
   watchers: Map<Ref, Pid> | undefined;
   abort: AbortController | undefined;
-  #start: (() => void | MessageHandler | Promise<void | MessageHandler>) | undefined;
+  readonly #host: ProcessHost;
+  readonly #bound: MailboxBound;
+  /** Made for the first message: most of many processes wait for theirs. */
+  #mailbox: Mailbox | undefined;
+  #start: Start | undefined;
   #handler: ((message: unknown) => unknown) | undefined;
-  #waiter: Waiter | undefined;
+  /** Takes the message that the body waits for; undefined while it waits for none. */
+  #resume: Resolve | undefined;
+  #condition: Condition | undefined;
   /** How often `receive` may still answer at once before the process has to queue again. */
   #credits = 0;
 
@@ -85,22 +106,44 @@ export class Process implements Runnable {
     trapExit: boolean,
     bound: MailboxBound,
   ) {
-    this.#host = host;
     this.pid = pid;
     this.parent = parent;
     this.label = label;
     this.trapExit = trapExit;
-    this.mailbox = new Mailbox(bound);
+    this.#host = host;
+    this.#bound = bound;
+  }
+
+  get mailbox(): Mailbox {
+    this.#mailbox ??= new Mailbox(this.#bound);
+    return this.#mailbox;
+  }
+
+  /** Messages in its mailbox. */
+  get queuedMessages(): number {
+    return this.#mailbox === undefined ? 0 : this.#mailbox.length;
+  }
+
+  /** Messages that its mailbox has dropped. */
+  get dropped(): number {
+    return this.#mailbox === undefined ? 0 : this.#mailbox.dropped;
   }
 
   /** Runs `start` when the process's turn comes: the first instruction of its body. */
-  begin(start: () => void | MessageHandler | Promise<void | MessageHandler>): void {
+  begin(start: Start): void {
     this.#start = start;
     this.#host.ready(this);
   }
 
   /** @returns false where the message was dropped, or ended the process, because the mailbox is full. */
   deliver(message: unknown, bytes: number): boolean {
+    const resume = this.#resume;
+    if (resume !== undefined && this.#condition === undefined && this.queuedMessages === 0 && this.#host.admits()) {
+      this.#resume = undefined;
+      this.#credits = MESSAGES_PER_RUN;
+      resume(message);
+      return true;
+    }
     const outcome = this.mailbox.push(message, bytes);
     if (outcome === 'exit') {
       this.#host.finish(this, { mailboxFull: { messages: this.mailbox.length, bytes: this.mailbox.bytes } });
@@ -117,143 +160,172 @@ export class Process implements Runnable {
     this.#wake();
   }
 
-  receive(options: ReceiveOptions = {}): Promise<unknown> {
+  receive(options?: ReceiveOptions): Promise<unknown> {
     if (!this.alive) return never;
-    if (this.#waiter !== undefined) {
+    if (this.#resume !== undefined) {
       return Promise.reject(new TypeError('a process can wait in one receive at a time: await the one before'));
     }
     if (this.#handler !== undefined) {
       return Promise.reject(new TypeError('a handler process is called with its messages: it cannot receive'));
     }
-    const { timeoutMs = Number.POSITIVE_INFINITY, match, signal } = options;
+    if (options !== undefined) return this.#receiveWith(options);
+    const waiting = this.queuedMessages;
+    if (waiting > 0 && this.#mayTake()) {
+      return Promise.resolve(this.mailbox.take());
+    }
+    const message = new Promise(capture);
+    this.#resume = resolveLast;
+    if (waiting > 0) this.#host.ready(this);
+    return message;
+  }
+
+  run(): void {
+    if (!this.alive) return;
+    this.#credits = MESSAGES_PER_RUN;
+    if (this.#handler !== undefined) this.#runHandler(this.#handler);
+    else if (this.#start !== undefined) this.#runStart(this.#start);
+    else if (this.#condition !== undefined) this.#check(this.#condition);
+    else if (this.#resume !== undefined) this.#runBody(this.#resume);
+  }
+
+  /** Lets go of everything that would keep the process in memory or in the event loop. */
+  release(): void {
+    this.alive = false;
+    this.#condition?.cancel();
+    this.#condition = undefined;
+    this.#resume = undefined;
+    this.#start = undefined;
+    this.#handler = undefined;
+    this.#mailbox?.clear();
+  }
+
+  #mayTake(): boolean {
+    return this.#credits-- > 0 && !this.#host.runIsOver();
+  }
+
+  #wake(): void {
+    if (this.#resume !== undefined || this.#handler !== undefined) this.#host.ready(this);
+  }
+
+  #receiveWith({ timeoutMs = Number.POSITIVE_INFINITY, match, signal }: ReceiveOptions): Promise<unknown> {
     if (!(timeoutMs >= 0)) {
       return Promise.reject(new RangeError(`timeoutMs must be 0 or more, not ${timeoutMs}`));
     }
     if (signal?.aborted) return Promise.reject(signal.reason);
-    this.mailbox.rewind();
-    if (this.#credits > 0) {
-      this.#credits--;
+    const { mailbox } = this;
+    mailbox.rewind();
+    if (this.#mayTake()) {
       try {
-        const message = this.mailbox.takeNext(match);
+        const message = mailbox.takeNext(match);
         if (message !== NOTHING) return Promise.resolve(message);
       } catch (error) {
         return Promise.reject(error);
       }
       if (timeoutMs === 0) return Promise.reject(new ReceiveTimeoutError(0));
     }
-    return this.#wait(match, timeoutMs, signal);
+    return this.#wait(mailbox, match, timeoutMs, signal);
   }
 
-  run(): void {
-    if (!this.alive) return;
-    this.#credits = MESSAGES_PER_RUN;
-    if (this.#start !== undefined) this.#runStart();
-    else if (this.#handler !== undefined) this.#runHandler(this.#handler);
-    else if (this.#waiter !== undefined) this.#runWaiter(this.#waiter);
-  }
-
-  /** Lets go of everything that would keep the process in memory or in the event loop. */
-  release(): void {
-    this.alive = false;
-    this.#waiter?.cancel();
-    this.#waiter = undefined;
-    this.#start = undefined;
-    this.#handler = undefined;
-    this.mailbox.clear();
-  }
-
-  #wake(): void {
-    if (this.#waiter !== undefined || this.#handler !== undefined) this.#host.ready(this);
-  }
-
-  #wait(match: Match | undefined, timeoutMs: number, signal?: AbortSignal): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      let timer: Timer | undefined;
-      const onAbort = (): void => {
-        this.#endWait();
-        reject(signal?.reason);
-      };
-      const waiter: Waiter = {
-        resolve,
-        reject,
-        match,
-        timeoutMs,
-        expired: timeoutMs === 0,
-        cancel: () => {
-          timer?.cancel();
-          signal?.removeEventListener('abort', onAbort);
-        },
-      };
-      this.#waiter = waiter;
-      if (timeoutMs > 0 && timeoutMs !== Number.POSITIVE_INFINITY) {
-        timer = this.#host.environment.setTimer(timeoutMs, () => {
-          waiter.expired = true;
-          // A message that came in time counts, even if the process has not had its turn since.
-          this.#runWaiter(waiter);
-        });
-      }
-      signal?.addEventListener('abort', onAbort);
-      if (waiter.expired || this.mailbox.unseen > 0) this.#host.ready(this);
-    });
+  #wait(mailbox: Mailbox, match: Match | undefined, timeoutMs: number, signal?: AbortSignal): Promise<unknown> {
+    const message = new Promise(capture);
+    const reject = rejectLast;
+    let timer: Timer | undefined;
+    const onAbort = (): void => {
+      this.#endWait();
+      reject(signal?.reason);
+    };
+    const cancel = (): void => {
+      timer?.cancel();
+      signal?.removeEventListener('abort', onAbort);
+    };
+    const condition: Condition = { match, timeoutMs, reject, expired: timeoutMs === 0, cancel };
+    this.#resume = resolveLast;
+    this.#condition = condition;
+    if (timeoutMs > 0 && timeoutMs !== Number.POSITIVE_INFINITY) {
+      timer = this.#host.environment.setTimer(timeoutMs, () => {
+        condition.expired = true;
+        // A message that came in time counts, even if the process has not had its turn since.
+        this.#check(condition);
+      });
+    }
+    signal?.addEventListener('abort', onAbort);
+    if (condition.expired || mailbox.unseen > 0) this.#host.ready(this);
+    return message;
   }
 
   #endWait(): void {
-    this.#waiter?.cancel();
-    this.#waiter = undefined;
+    this.#condition?.cancel();
+    this.#condition = undefined;
+    this.#resume = undefined;
   }
 
-  #runStart(): void {
-    const start = this.#start;
+  #runStart(start: Start): void {
     this.#start = undefined;
     try {
-      const started = start?.();
-      if (started instanceof Promise) started.then(this.#started, this.#failed);
-      else this.#started(started);
+      const started = start();
+      if (started instanceof Promise) {
+        started.then(
+          (handler) => this.#started(handler),
+          (thrown) => this.#failed(thrown),
+        );
+      } else this.#started(started);
     } catch (thrown) {
       this.#failed(thrown);
     }
   }
 
-  #runWaiter(waiter: Waiter): void {
+  #started(handler: void | MessageHandler): void {
+    if (!this.alive) return;
+    if (typeof handler !== 'function') return this.#host.finish(this, 'normal');
+    this.#handler = handler as (message: unknown) => unknown;
+    if (this.queuedMessages > 0) this.#host.ready(this);
+  }
+
+  #runBody(resume: Resolve): void {
+    const message = this.mailbox.take();
+    if (message === NOTHING) return;
+    this.#credits--;
+    this.#resume = undefined;
+    resume(message);
+  }
+
+  /** Ends the wait if there is a message for it, or its time is up. */
+  #check({ match, timeoutMs, reject, expired }: Condition): void {
+    const resume = this.#resume as Resolve;
     let message: unknown;
     try {
-      message = this.mailbox.takeNext(waiter.match);
+      message = this.mailbox.takeNext(match);
     } catch (error) {
       this.#endWait();
-      waiter.reject(error);
+      reject(error);
       return;
     }
-    if (message === NOTHING && !waiter.expired) return;
+    if (message === NOTHING && !expired) return;
     this.#credits--;
     this.#endWait();
-    if (message === NOTHING) waiter.reject(new ReceiveTimeoutError(waiter.timeoutMs));
-    else waiter.resolve(message);
+    if (message === NOTHING) reject(new ReceiveTimeoutError(timeoutMs));
+    else resume(message);
   }
 
   #runHandler(handler: (message: unknown) => unknown): void {
+    const { mailbox } = this;
     try {
       for (let handled = 0; handled < MESSAGES_PER_RUN; handled++) {
-        const message = this.mailbox.take();
+        const message = mailbox.take();
         if (message === NOTHING) return;
         const result = handler(message);
-        if (result instanceof Promise) result.catch(this.#failed);
+        if (result instanceof Promise) result.catch((thrown) => this.#failed(thrown));
         if (!this.alive) return;
+        if (this.#host.runIsOver()) break;
       }
     } catch (thrown) {
       this.#failed(thrown);
       return;
     }
-    if (this.mailbox.length > 0) this.#host.ready(this);
+    if (mailbox.length > 0) this.#host.ready(this);
   }
 
-  readonly #started = (handler: void | MessageHandler): void => {
-    if (!this.alive) return;
-    if (typeof handler !== 'function') return this.#host.finish(this, 'normal');
-    this.#handler = handler as (message: unknown) => unknown;
-    if (this.mailbox.length > 0) this.#host.ready(this);
-  };
-
-  readonly #failed = (thrown: unknown): void => {
+  #failed(thrown: unknown): void {
     if (thrown !== UNWIND) this.#host.finish(this, reasonOfThrown(thrown));
-  };
+  }
 }

@@ -1,21 +1,28 @@
 /**
  * Who runs next on a thread: processes that have something to do, first in, first out.
  *
- * A pass runs each process that was ready when it began, each for a bounded number of messages, and then
- * ends, so that promise continuations run. Passes follow one another as microtasks for a few milliseconds,
- * which keeps a chain of messages between processes fast; then the event loop gets its turn, so that sockets,
- * timers and ports are served however busy the processes are. Nothing is scheduled while nobody is ready.
+ * A pass runs processes, each for a bounded number of messages, until nobody is ready or a bounded number has
+ * run, and then ends, so that promise continuations run. Passes follow one another as microtasks for a few
+ * milliseconds, which keeps a chain of messages between processes fast; then the event loop gets its turn, so
+ * that sockets, timers and ports are served however busy the processes are. Nothing is scheduled while nobody
+ * is ready.
  */
 import type { Environment } from './environment.js';
 
 /** How many messages a process may take before the next one runs. */
 export const MESSAGES_PER_RUN = 64;
 
+/** How many processes may run before promise continuations do. */
+const RUNS_PER_PASS = 64;
+
 /** How long passes may follow one another before the event loop turns. */
 const TURN_MS = 3;
 
-/** Reading the clock costs as much as handling a message. */
-const RUNS_PER_CLOCK_READ = 16;
+/** Reading the clock costs as much as handling a message, so it is read about this often, */
+const CLOCK_READ_MS = 0.25;
+
+/** and at least once in so many messages. */
+const MAX_MESSAGES_PER_CLOCK_READ = 16;
 
 export interface Runnable {
   /** True while it is in the queue; the queue's own mark. */
@@ -23,13 +30,24 @@ export interface Runnable {
   run(): void;
 }
 
+/** Room for so many at first; doubled when it is full. */
+const FIRST_CAPACITY = 256;
+
 export class RunQueue {
   readonly #environment: Environment;
   readonly #endOfTurn: () => void;
-  #ready: Runnable[] = [];
+  /** A ring: `#length` processes from `#head` on. Its capacity is a power of two. */
+  #ring: (Runnable | undefined)[] = new Array(FIRST_CAPACITY).fill(undefined);
+  #head = 0;
+  #length = 0;
   #passScheduled = false;
   #turnEndScheduled = false;
   #turnStartedAt = 0;
+  #clockReadAt = 0;
+  /** Messages from one reading of the clock to the next: few while they take long. */
+  #messagesPerClockRead = 1;
+  #messagesUntilClockRead = 1;
+  #turnOver = false;
 
   /** @param endOfTurn runs once in every turn of the event loop in which somebody ran or asked for it. */
   constructor(environment: Environment, endOfTurn: () => void) {
@@ -38,50 +56,80 @@ export class RunQueue {
   }
 
   get length(): number {
-    return this.#ready.length;
+    return this.#length;
   }
 
   /** Puts a process at the end of the queue, unless it is in it. */
   add(runnable: Runnable): void {
     if (runnable.queued) return;
     runnable.queued = true;
-    this.#ready.push(runnable);
-    this.#schedulePass();
+    if (this.#length === this.#ring.length) this.#grow();
+    this.#ring[(this.#head + this.#length++) & (this.#ring.length - 1)] = runnable;
+    if (!this.#passScheduled) this.#schedulePass();
+  }
+
+  /**
+   * Whether a process may go on at once, because nobody waits in the queue and the turn has time left. A
+   * process that only has a promise to resolve needs no pass then.
+   */
+  admits(): boolean {
+    if (this.#length > 0 || this.#passScheduled) return false;
+    this.requestTurnEnd();
+    return !this.turnIsOver();
   }
 
   /** Asks for `endOfTurn` at the end of this turn of the event loop. */
   requestTurnEnd(): void {
     if (this.#turnEndScheduled) return;
     this.#turnEndScheduled = true;
+    this.#turnOver = false;
     this.#turnStartedAt = this.#environment.now();
+    this.#clockReadAt = this.#turnStartedAt;
+    this.#messagesPerClockRead = 1;
+    this.#messagesUntilClockRead = 1;
     this.#environment.setImmediate(this.#finishTurn);
   }
 
+  /** Counts one message. @returns whether the event loop is due. */
+  turnIsOver(): boolean {
+    if (--this.#messagesUntilClockRead > 0) return this.#turnOver;
+    const now = this.#environment.now();
+    const perMessageMs = (now - this.#clockReadAt) / this.#messagesPerClockRead;
+    this.#clockReadAt = now;
+    const most = Math.min(MAX_MESSAGES_PER_CLOCK_READ, this.#messagesPerClockRead * 2);
+    this.#messagesPerClockRead = Math.max(1, Math.min(most, CLOCK_READ_MS / perMessageMs)) | 0;
+    this.#messagesUntilClockRead = this.#messagesPerClockRead;
+    if (now - this.#turnStartedAt >= TURN_MS) this.#turnOver = true;
+    return this.#turnOver;
+  }
+
+  /**
+   * Like `turnIsOver`, for a process with more messages: one whose messages take no time keeps its turn, or
+   * which process is cut short would be chance.
+   */
+  runIsOver(): boolean {
+    return this.turnIsOver() && this.#messagesPerClockRead < MAX_MESSAGES_PER_CLOCK_READ;
+  }
+
   #schedulePass(): void {
-    if (this.#passScheduled) return;
     this.#passScheduled = true;
     this.requestTurnEnd();
     // Past the turn's time, its end starts the next pass.
-    if (!this.#turnIsOver()) queueMicrotask(this.#pass);
-  }
-
-  #turnIsOver(): boolean {
-    return this.#environment.now() - this.#turnStartedAt >= TURN_MS;
+    if (!this.#turnOver) queueMicrotask(this.#pass);
   }
 
   readonly #pass = (): void => {
-    this.#passScheduled = false;
-    const ready = this.#ready;
-    this.#ready = [];
-    for (const [at, runnable] of ready.entries()) {
-      if (at % RUNS_PER_CLOCK_READ === RUNS_PER_CLOCK_READ - 1 && this.#turnIsOver()) {
-        this.#ready = [...ready.slice(at), ...this.#ready];
-        this.#schedulePass();
-        return;
-      }
+    let runs = 0;
+    while (this.#length > 0) {
+      if (runs++ === RUNS_PER_PASS || this.turnIsOver()) return this.#schedulePass();
+      const runnable = this.#ring[this.#head] as Runnable;
+      this.#ring[this.#head] = undefined;
+      this.#head = (this.#head + 1) & (this.#ring.length - 1);
+      this.#length--;
       runnable.queued = false;
       runnable.run();
     }
+    this.#passScheduled = false;
   };
 
   readonly #finishTurn = (): void => {
@@ -92,4 +140,10 @@ export class RunQueue {
       this.#pass();
     }
   };
+
+  #grow(): void {
+    const ring = [...this.#ring.slice(this.#head), ...this.#ring.slice(0, this.#head)];
+    this.#ring = ring.concat(new Array(ring.length).fill(undefined));
+    this.#head = 0;
+  }
 }

@@ -104,7 +104,9 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   create(parent: Pid | undefined, label: string, trapExit: boolean, bound?: Partial<MailboxBound>): Process {
     if (this.#stopped) throw new ThreadDownError('the scheduler has stopped');
     const pid = this.nextPid();
-    const process = new Process(this, pid, parent, label, trapExit, { ...this.options.mailbox, ...bound });
+    const { mailbox } = this.options;
+    const bounded = bound === undefined ? mailbox : { ...mailbox, ...bound };
+    const process = new Process(this, pid, parent, label, trapExit, bounded);
     this.processes.set(pid, process);
     this.counters.spawned++;
     this.options.onLoad(this.processes.size);
@@ -124,6 +126,14 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     this.#runQueue.add(process);
   }
 
+  admits(): boolean {
+    return this.#runQueue.admits();
+  }
+
+  runIsOver(): boolean {
+    return this.#runQueue.runIsOver();
+  }
+
   finish(process: Process, reason: ExitReason): void {
     this.signals.finish(process, reason);
   }
@@ -141,7 +151,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
 
   inspect(): ThreadInfo {
     let queued = 0;
-    for (const { mailbox } of this.processes.values()) queued += mailbox.length;
+    for (const { queuedMessages } of this.processes.values()) queued += queuedMessages;
     return { thread: this.options.thread, processes: this.processes.size, queued, counters: this.counters };
   }
 

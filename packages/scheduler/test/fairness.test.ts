@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Scheduler } from '../src/scheduler.js';
 import type { Self } from '../src/self.js';
-import { microtasks } from './manual-environment.js';
+import { ManualEnvironment, microtasks } from './manual-environment.js';
 
 let scheduler: Scheduler;
 
@@ -59,4 +59,24 @@ test('more busy processes than anybody has threads all get on alike', async () =
   }
   while (Math.max(...counts) < 5000) await microtasks();
   expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(128);
+});
+
+test('a handler whose messages take long leaves the rest of them for its next turn', async () => {
+  const environment = new ManualEnvironment();
+  await using slow = await Scheduler.start({ threads: 0, environment });
+  let handled = 0;
+  const pid = slow.spawnLocal(
+    () => () => {
+      handled++;
+      environment.spend(1);
+    },
+    [],
+  );
+  await microtasks();
+  for (let message = 0; message < 50; message++) slow.send(pid, message);
+  await microtasks();
+  expect(handled).toBeGreaterThan(0);
+  expect(handled).toBeLessThan(10);
+  while (environment.immediates > 0) await environment.turn();
+  expect(handled).toBe(50);
 });

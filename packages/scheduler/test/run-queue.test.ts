@@ -116,3 +116,41 @@ describe('the event loop', () => {
     expect(ran).toEqual(['a', 'end of turn', 'b']);
   });
 });
+
+describe('going on at once', () => {
+  test('is for a process when nobody waits in the queue', async () => {
+    const { environment, queue, task } = setUp();
+    expect(queue.admits()).toBe(true);
+    queue.add(task('a'));
+    expect(queue.admits()).toBe(false);
+    await microtasks();
+    expect(queue.admits()).toBe(true);
+    await environment.turn();
+    expect(environment.immediates).toBe(0);
+  });
+
+  test('ends with the time of the turn, and begins again with the next', async () => {
+    const { environment, queue } = setUp();
+    let admitted = 0;
+    while (admitted < 1000 && queue.admits()) {
+      admitted++;
+      environment.spend(1);
+    }
+    expect(admitted).toBeLessThan(10);
+    await environment.turn();
+    expect(queue.admits()).toBe(true);
+  });
+});
+
+test('the ring of the queue keeps its order when it grows after it has wrapped', async () => {
+  const { environment, queue, ran, task } = setUp();
+  const names = (from: number, count: number): string[] => Array.from({ length: count }, (_, at) => `p${from + at}`);
+  for (const name of names(0, 200)) queue.add(task(name));
+  for (let pass = 0; pass < 10; pass++) await microtasks();
+  for (const name of names(200, 2000)) queue.add(task(name));
+  while (queue.length > 0) {
+    await microtasks();
+    await environment.turn();
+  }
+  expect(ran.filter((name) => name !== 'end of turn')).toEqual(names(0, 2200));
+});
