@@ -73,28 +73,26 @@ export class Spawner {
     parent: Process | undefined,
     code: ProcessBody<never> | ProcessDefinition<never>,
     args: readonly unknown[],
-    options: LocalSpawnOptions = {},
+    options?: LocalSpawnOptions,
   ): Pid {
-    const { monitor, ...rest } = options;
     // First: what is not portable must throw before there is a process.
     const prepared = this.#runtime.prepare(args);
     const body = typeof code === 'function' ? code : code.body;
-    const label = rest.label ?? (typeof code === 'function' ? code.name || 'anonymous' : code.name);
-    const ref = this.#monitorRef(monitor);
-    const process = this.#create({
-      ...rest,
-      label,
-      ...(ref !== undefined && { monitor: ref }),
-      ...(parent !== undefined && { parent: parent.pid }),
-    });
-    if (parent !== undefined) this.#bond(parent, process.pid, rest.link === true, ref);
+    const label = options?.label ?? (code.name || 'anonymous');
+    const process = this.#runtime.create(parent?.pid, label, options?.trapExit === true, options?.mailbox);
+    if (parent !== undefined && options !== undefined) {
+      const link = options.link === true;
+      const monitor = this.#monitorRef(options.monitor);
+      bindToParent(process, parent.pid, link, monitor);
+      this.#bond(parent, process.pid, link, monitor);
+    }
     this.#begin(process, body, prepared);
     return process.pid;
   }
 
   /** A process without a body: whoever made it acts as it. */
-  attach(options: AttachOptions): AttachedProcess {
-    const process = this.#create({ ...options, label: options.label ?? 'attached' });
+  attach({ label = 'attached', trapExit = false, mailbox }: AttachOptions): AttachedProcess {
+    const process = this.#runtime.create(undefined, label, trapExit, mailbox);
     return new AttachedSelf(this.#runtime, process, this, this.#services);
   }
 
@@ -205,8 +203,7 @@ export class Spawner {
   #create(settings: SpawnSettings): Process {
     const { parent, label = 'anonymous', trapExit = false, mailbox, link, monitor } = settings;
     const process = this.#runtime.create(parent, label, trapExit, mailbox);
-    if (parent !== undefined && link === true) addLink(process, parent);
-    if (parent !== undefined && monitor !== undefined) process.watchers = new Map([[monitor, parent]]);
+    if (parent !== undefined) bindToParent(process, parent, link === true, monitor);
     return process;
   }
 
@@ -237,4 +234,10 @@ export class Spawner {
   #monitorRef(monitor: boolean | Ref | undefined): Ref | undefined {
     return monitor === true ? this.#runtime.makeRef() : monitor || undefined;
   }
+}
+
+/** The child's end of the bonds that the spawn options ask for. */
+function bindToParent(process: Process, parent: Pid, link: boolean, monitor: Ref | undefined): void {
+  if (link) addLink(process, parent);
+  if (monitor !== undefined) process.watchers = new Map([[monitor, parent]]);
 }
