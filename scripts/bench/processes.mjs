@@ -48,9 +48,3 @@ export const pinger = defineProcess(import.meta.url, 'pinger', async (self, to, 
   micros.sort((a, b) => a - b);
   self.send(replyTo, { p50: micros[Math.floor(count * 0.5)], p99: micros[Math.floor(count * 0.99)] });
 });
-
-export const idleHandler = defineProcess(import.meta.url, 'idleHandler', () => () => {});
-
-export const idleAsync = defineProcess(import.meta.url, 'idleAsync', async (self) => {
-  for await (const _ of self.messages());
-});

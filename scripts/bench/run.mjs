@@ -1,12 +1,15 @@
 /**
  * `npm run bench [-- --row NAME] [--runs N] [--json]`: our figures on this machine, each the median of several
- * runs. Every message is checked for order and count by the process that receives it.
+ * runs, beside those of the peers that are installed. Every message is checked for order and count by the process
+ * that receives it.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { startNode } from 'liminal-node';
-import { counter, echo, idleAsync, idleHandler, pinger, sender } from './processes.mjs';
+import { oneThreadRows } from './one-thread-rows.mjs';
+import { counter, echo, pinger, sender } from './processes.mjs';
+import { runRows } from './run-rows.mjs';
 
 const { values: flags } = parseArgs({
   options: {
@@ -15,6 +18,10 @@ const { values: flags } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 });
+
+const oneThread = oneThreadRows();
+await runRows(oneThread, flags);
+if (oneThread.some(({ name }) => name === flags.row)) process.exit();
 
 const TEXT = 'x'.repeat(80);
 process.env.LIMINAL_COOKIE ??= 'a cookie of the benchmark';
@@ -45,30 +52,6 @@ async function oneWay(from, to) {
 async function roundTrip(to, count, thread) {
   await node.spawn(pinger, [to, count, me.pid], { thread });
   return me.receive();
-}
-
-async function spawns(definition) {
-  const count = 50_000;
-  const before = heapBytes();
-  const pids = [];
-  const figure = await perSecond(async () => {
-    for (let n = 0; n < count; n++) pids.push(node.spawnLocal(definition, []));
-    // Processes begin in the order in which they were spawned: when the last answers, all have begun.
-    const last = node.spawnLocal(echo, []);
-    me.send(last, { replyTo: me.pid });
-    await me.receive();
-    node.scheduler.exitProcess(last, 'shutdown');
-    return count;
-  });
-  const bytes = (heapBytes() - before) / count;
-  for (const pid of pids) node.scheduler.exitProcess(pid, 'shutdown');
-  return { figure, bytes };
-}
-
-/** What is alive on the heap; exact only under --expose-gc, which `npm run bench` sets. */
-function heapBytes() {
-  globalThis.gc?.();
-  return process.memoryUsage().heapUsed;
 }
 
 async function startPeer() {
@@ -112,30 +95,16 @@ async function publishes(peer, subscribers, count) {
 }
 
 const peer = await startPeer();
-const here = await node.spawn(echo, [], { thread: threadOne });
 const there = await node.spawn(echo, [], { thread: threadTwo });
 
 const million = (figure) => `${(figure / 1e6).toFixed(3)} M/s`;
 const micros = ({ p50, p99 }) => `p50 ${p50.toFixed(1)} µs, p99 ${p99.toFixed(1)} µs`;
 const rows = [
   {
-    name: 'one-way-thread',
-    title: 'one way in one thread, messages',
-    run: () => oneWay(threadOne, threadOne),
-    show: million,
-  },
-  {
     name: 'one-way-threads',
     title: 'one way, thread to thread, messages',
     run: () => oneWay(threadOne, threadTwo),
     show: million,
-  },
-  {
-    name: 'round-trip-thread',
-    title: 'round trip in one thread, await receive',
-    run: () => roundTrip(here, 100_000, threadOne),
-    show: micros,
-    by: ({ p50 }) => p50,
   },
   {
     name: 'round-trip-threads',
@@ -163,31 +132,9 @@ const rows = [
     run: () => publishes(peer, 1_000, 3_000),
     show: million,
   },
-  {
-    name: 'spawn-handler',
-    title: 'spawns on this thread, handler',
-    run: () => spawns(idleHandler),
-    show: ({ figure, bytes }) => `${million(figure)}, ${bytes.toFixed(0)} B each`,
-    by: ({ figure }) => figure,
-  },
-  {
-    name: 'spawn-async',
-    title: 'spawns on this thread, async body',
-    run: () => spawns(idleAsync),
-    show: ({ figure, bytes }) => `${million(figure)}, ${bytes.toFixed(0)} B each`,
-    by: ({ figure }) => figure,
-  },
 ];
 
-for (const { name, title, run, show, by = (figure) => figure } of rows) {
-  if (flags.row !== undefined && flags.row !== name) continue;
-  const runs = [];
-  for (let n = 0; n < Number(flags.runs); n++) runs.push(await run());
-  runs.sort((a, b) => by(a) - by(b));
-  const median = runs[Math.floor(runs.length / 2)];
-  if (flags.json) console.log(JSON.stringify({ row: name, median, min: runs[0], max: runs.at(-1), runs: runs.length }));
-  else console.log(`${title.padEnd(52)} ${show(median)}   (${show(runs[0])} … ${show(runs.at(-1))})`);
-}
+await runRows(rows, flags);
 
 const exited = once(peer.child, 'exit');
 void peer.ask('stop');
