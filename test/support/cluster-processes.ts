@@ -43,3 +43,14 @@ export const obedient = defineProcess(import.meta.url, 'obedient', async (self, 
     self.send(observer, { done: order.order });
   }
 });
+
+/** Subscribes to `channel`, tells `observer` of each payload, and throws at the payload `bad`. */
+export const fragile = defineProcess(import.meta.url, 'fragile', async (self, channel: string, observer: Pid) => {
+  await channelOf(self, channel).subscribe();
+  self.send(observer, 'subscribed');
+  return (envelope: unknown) => {
+    const payload = isEnvelope(envelope) ? envelope.payload : envelope;
+    if (payload === 'bad') throw new RangeError('cannot handle it');
+    self.send(observer, { by: self.pid, payload });
+  };
+});

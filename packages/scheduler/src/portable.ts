@@ -8,8 +8,9 @@
  * that has kept name, message, code, cause and stack. An object that is met twice arrives as two.
  *
  * Refused, with the path to it: functions, symbols, instances of classes, getters and setters, array holes,
- * DataView (send its bytes), shared memory, detached buffers, cycles and whatever is nested too deep.
+ * DataView (send its bytes), proxies, shared memory, detached buffers, cycles and whatever is nested too deep.
  */
+import { types } from 'node:util';
 import { NotPortableError } from './errors.js';
 
 /** Arrays, objects, maps, sets and errors may be nested so deep in one another. */
@@ -54,8 +55,8 @@ interface Fault {
 let objects = 0;
 
 /**
- * Refuses what is not portable. It sees more than an encoder can afford to: getters and setters, hidden and
- * symbol keys, and named properties of arrays.
+ * Refuses what is not portable. It sees more than an encoder can afford to: proxies, getters and setters, hidden
+ * and symbol keys, and named properties of arrays.
  * @throws NotPortableError (`ERR_LIMINAL_NOT_PORTABLE`) with the path, for instance `.orders[3].callback`.
  */
 export function checkPortable(value: unknown): void {
@@ -125,6 +126,7 @@ function faultInObject(value: object, depth: number): Fault | undefined {
   if (depth > MAX_DEPTH) return fault(`nested in itself, or more than ${MAX_DEPTH} levels deep`);
   objects += 1;
   if (objects > MAX_OBJECTS) return fault(`part of more than ${MAX_OBJECTS} objects`);
+  if (types.isProxy(value)) return fault('a Proxy');
   const prototype = Object.getPrototypeOf(value);
   if (prototype === Object.prototype || prototype === null) {
     return faultInFields(value as Record<string, unknown>, depth);

@@ -32,7 +32,7 @@ export class Router {
       return;
     }
     const target = this.address(to);
-    const payload = encodeValue(message);
+    const payload = encodeValue(this.#runtime.prepare(message));
     const fault = this.#isGone(target);
     if (fault !== undefined) return this.#runtime.countDropped(fault);
     if (target.node !== this.#runtime.options.node) {
@@ -104,7 +104,7 @@ export class Router {
     }
     parseNodeName(node);
     if (Buffer.byteLength(name) > MAX_NAME_BYTES) return this.#runtime.countDropped('no such name');
-    const bytes = encodeMessageToName(name, this.address(from), encodeValue(message));
+    const bytes = encodeMessageToName(name, this.address(from), encodeValue(this.#runtime.prepare(message)));
     this.#toNode({ node, creation: 0 }, bytes, false);
   }
 

@@ -206,7 +206,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     this.router.sendAway(signal);
   }
 
-  /** A message that is about to be shared by reference: checked and frozen outside production. */
+  /** A message that is about to be sent, on whatever way: checked and frozen outside production. */
   prepare<T>(message: T): T {
     if (!this.options.checkMessages) return message;
     checkPortable(message);

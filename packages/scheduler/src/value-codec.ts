@@ -48,7 +48,7 @@ const BLOCK_BYTES = 16 * 1024;
 
 /**
  * `value` as bytes that no later call overwrites, and that keep at most 16 KiB of other memory alive.
- * Getters are read, and keys that are symbols left out: `checkPortable` is the one that refuses them.
+ * Getters and proxies are read, and keys that are symbols left out: `checkPortable` is the one that refuses them.
  * @throws NotPortableError (`ERR_LIMINAL_NOT_PORTABLE`) with the path to what would not arrive intact.
  */
 export function encodeValue(value: unknown): Uint8Array {
