@@ -64,8 +64,8 @@ inBothWorlds({
       ] satisfies Step[]) {
         for (const place of [0, 1, 2]) {
           const actor = await world.actor(place);
-          const gate = world.gate(`F15 ${place}`);
-          actor.tell('script', ['request', 'gate', `F15 ${place}`], ['send', observer.pid, 'late'], last as Step);
+          const gate = world.gate(`late ${place}`);
+          actor.tell('script', ['request', 'gate', `late ${place}`], ['send', observer.pid, 'late'], last as Step);
           await gate.reached;
           world.scheduler.exitProcess(actor.pid, 'kill');
           expect(await actor.ended).toBe('killed');
@@ -96,6 +96,8 @@ inBothWorlds({
           return isDown(message);
         },
       });
+      await world.settle();
+      expect(looked.times).toBe(10_000);
       self.monitor({ name });
       expect(await waiting).toMatchObject({ name, reason: 'noproc' });
       expect(looked.times).toBe(10_001);
