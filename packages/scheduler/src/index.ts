@@ -29,6 +29,13 @@ export {
 export type { Later, Stop } from './behaviours/server-loop.js';
 export type { From } from './behaviours/server-message.js';
 export { type StartableDefinition, StartError, type StartOptions } from './behaviours/server-start.js';
+export type {
+  GiveUpReport,
+  KillReport,
+  RestartReport,
+  SupervisionReport,
+  WaitReport,
+} from './behaviours/supervision-report.js';
 export { defineSupervisor, type SupervisorDefinition, startSupervisor } from './behaviours/supervisor.js';
 export {
   countChildren,

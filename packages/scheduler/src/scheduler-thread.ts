@@ -2,6 +2,7 @@
 import type { Remote } from 'comlink';
 import type { Environment } from './environment.js';
 import { BlockingWorkError } from './errors.js';
+import { limitLog } from './log-limit.js';
 import type { Logger } from './logger.js';
 import type { MeshPort } from './mesh-port.js';
 import { registerProcess } from './names.js';
@@ -26,8 +27,10 @@ export function startSchedulerThread<Port>(
   const tell =
     (level: keyof Logger) =>
     (fields: object, message: string): void =>
-      void home.log(level, fields, message);
-  const logger: Logger = { debug: tell('debug'), info: tell('info'), warn: tell('warn'), error: tell('error') };
+      // A line that cannot be sent is lost; it must not cost the thread its life.
+      void home.log(level, fields, message).catch(() => {});
+  const toHome: Logger = { debug: tell('debug'), info: tell('info'), warn: tell('warn'), error: tell('error') };
+  const logger = limitLog(toHome, environment);
 
   const runtime = new Runtime({
     node,

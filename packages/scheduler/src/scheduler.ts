@@ -3,11 +3,13 @@
  * share: placement, registered names, blocking work.
  */
 import type { Audience } from './audience.js';
+import { SUPERVISION, SupervisionLog, type SupervisionReport } from './behaviours/supervision-report.js';
 import { BlockingWork } from './blocking-work.js';
 import type { ProcessBody, ProcessDefinition } from './definition.js';
 import type { ExitReason } from './exit-reason.js';
 import { ExitWatch } from './exit-watch.js';
 import { makeHomeControl } from './home-control.js';
+import { limitLog } from './log-limit.js';
 import { NameAuthority, registerProcess } from './names.js';
 import { type AnyPid, type NodeName, type Pid, parsePid } from './pid.js';
 import { Placement } from './placement.js';
@@ -30,6 +32,7 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
   readonly #blockingWork: BlockingWork;
   readonly #threads: ThreadPool<unknown>;
   readonly #exitWatch: ExitWatch;
+  readonly #supervision: SupervisionLog;
   #stopping: Promise<void> | undefined;
 
   private constructor(options: Readonly<SchedulerOptions>, host: ThreadHost<unknown>) {
@@ -58,6 +61,8 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
     this.#runtime.onSpawnControl = (from, control) => this.#spawner.control(from, control);
     this.#runtime.onThreadDown = (thread) => this.#spawner.threadDown(thread);
     this.#exitWatch = new ExitWatch(this.#spawner.attach({ label: 'exit watch' }));
+    this.#supervision = new SupervisionLog(options.logger);
+    this.provide(SUPERVISION, (_from, report) => this.#supervision.take(report as SupervisionReport));
   }
 
   /** @throws OptionError, ThreadDownError where a thread does not start. */
@@ -68,7 +73,9 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
   /** Like `start`, with threads from elsewhere: for the test kit. */
   static async startOn<Port>(host: ThreadHost<Port>, given?: Partial<SchedulerOptions>): Promise<Scheduler> {
     // Ends of ways come from the host and go to the host: nobody else looks at one.
-    const scheduler = new Scheduler(resolveSchedulerOptions(given), host as unknown as ThreadHost<unknown>);
+    const options = resolveSchedulerOptions(given);
+    const logger = limitLog(options.logger, options.environment);
+    const scheduler = new Scheduler({ ...options, logger }, host as unknown as ThreadHost<unknown>);
     try {
       // One after another: each gets a port to those before it.
       for (let started = 0; started < scheduler.options.threads; started++) await scheduler.#threads.start();
@@ -145,6 +152,11 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
    */
   sendToAll(audience: Audience, message: SharedMessage): number {
     return this.#runtime.router.sendToMany(audience.threads, message);
+  }
+
+  /** Calls back for each report of a supervisor of this node from now on, after it was logged. @returns ends that. */
+  watchSupervision(callback: (report: SupervisionReport) => void): () => void {
+    return this.#supervision.watch(callback);
   }
 
   /** Answers what processes of this node `request` by that name. */

@@ -11,7 +11,7 @@ import type { Shutdown } from './child-spec.js';
 import type { RunningChild } from './child-table.js';
 
 /**
- * Resolves when all have ended. A child that ends by itself meanwhile has been stopped as well.
+ * Resolves when all have ended, with those that had to be killed because their time was up. A child that ends by itself meanwhile has been stopped as well.
  * Nothing of theirs stays in the mailbox; other messages stay, in order.
  */
 export async function stopChildren(
@@ -19,7 +19,7 @@ export async function stopChildren(
   children: readonly RunningChild[],
   shutdown: Shutdown,
   { now }: Pick<Environment, 'now'>,
-): Promise<void> {
+): Promise<readonly RunningChild[]> {
   const left = new Map<Ref, Pid>(children.map(({ monitor, pid }) => [monitor, pid]));
   const pids = new Set<Pid>(left.values());
   // An exit comes before the down of the same process.
@@ -35,9 +35,12 @@ export async function stopChildren(
   for (const pid of pids) self.exitProcess(pid, reason);
   try {
     while (left.size > 0) await ended(Math.max(0, deadline - now()));
+    return [];
   } catch (error) {
     if (!(error instanceof ReceiveTimeoutError)) throw error;
-    for (const pid of left.values()) self.exitProcess(pid, 'kill');
+    const late = children.filter(({ monitor }) => left.has(monitor));
+    for (const { pid } of late) self.exitProcess(pid, 'kill');
     while (left.size > 0) await ended(Number.POSITIVE_INFINITY);
+    return late;
   }
 }

@@ -33,6 +33,8 @@ export class Child implements Supervised {
   pending: PendingRestart | undefined;
   /** Of its last life; under `simple_one_for_one` it still names the child while it is `pending`. */
   lastPid: Pid | undefined;
+  /** Why its last life ended, or its last start failed. */
+  lastReason: ExitReason = 'normal';
   /** How often it was started again. */
   restarts = 0;
   /** Failures in a row, for the back-off. */

@@ -20,6 +20,9 @@ export function enterRestart(
   now: number,
   { intensity, periodMs }: RestartLimit,
 ): RestartHistory | undefined {
-  const recent = history.filter((at) => now - at <= periodMs);
-  return recent.length < intensity ? [...recent, now] : undefined;
+  const oldest = history.findIndex((at) => now - at <= periodMs);
+  const recent = oldest === -1 ? [] : history.slice(oldest);
+  if (recent.length >= intensity) return undefined;
+  recent.push(now);
+  return recent;
 }

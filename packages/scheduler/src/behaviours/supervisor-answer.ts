@@ -38,8 +38,8 @@ const handlers: SupervisorHandlers<SupervisorProcess> = {
     return [...children.byId.values()].map((child) => infoOf(child, isDynamic));
   },
 
-  async countChildren({ children, isDynamic }) {
-    return count([...children.byId.values()], isDynamic);
+  async countChildren({ children, isDynamic, restarts }) {
+    return { ...count([...children.byId.values()], isDynamic), restarts };
   },
 };
 
@@ -103,7 +103,7 @@ function infoOf({ id, running, status, spec, restarts }: Child, isDynamic: boole
   return { id: isDynamic ? undefined : id, pid: running?.pid, status, type: spec.type, restarts };
 }
 
-function count(children: readonly Child[], isDynamic: boolean): ChildCounts {
+function count(children: readonly Child[], isDynamic: boolean): Omit<ChildCounts, 'restarts'> {
   const supervisors = children.filter(({ spec }) => spec.type === 'supervisor').length;
   return {
     specs: isDynamic ? 1 : children.length,

@@ -14,12 +14,14 @@ import type { ExitReason } from '../exit-reason.js';
 import type { Pid } from '../pid.js';
 import type { Self } from '../self.js';
 import { type DownMessage, type ExitMessage, isDown, isExit } from '../signal.js';
+import type { ChildSpec } from './child-spec.js';
 import { startChildOf } from './child-start.js';
 import { stopChildren } from './child-stop.js';
-import { Child, ChildTable } from './child-table.js';
+import { Child, ChildTable, type RunningChild } from './child-table.js';
 import { restartWait } from './restart-back-off.js';
 import type { RestartHistory } from './restart-intensity.js';
-import { decide, type SupervisionEvent } from './restart-strategy.js';
+import { decide, type SupervisionEffect, type SupervisionEvent } from './restart-strategy.js';
+import { type SupervisionReport, tell } from './supervision-report.js';
 import type { SupervisorInit } from './supervisor-init.js';
 import { sendAfter } from './timers.js';
 
@@ -30,20 +32,28 @@ interface PendingMessage {
   readonly token: number;
 }
 
+/** A report without what is the same in all. */
+type ReportOf<Report> = Report extends unknown ? Omit<Report, 'supervisor' | 'name'> : never;
+
 /** A start that came to nothing is undefined where the child asked to be ignored. */
 export type Started = { readonly pid: Pid | undefined } | { readonly failed: ExitReason };
 
 export class SupervisorProcess {
   readonly children = new ChildTable();
   readonly init: Readonly<SupervisorInit>;
+  /** How often a child was started again. */
+  restarts = 0;
   readonly #self: Self;
+  readonly #name: string;
   /** Whose end is a reason to end. */
   readonly #parents: ReadonlySet<Pid | undefined>;
   #history: RestartHistory = [];
   #tokens = 0;
 
-  constructor(self: Self, init: Readonly<SupervisorInit>, starter: Pid) {
+  /** @param name of its definition, for the log. */
+  constructor(self: Self, name: string, init: Readonly<SupervisorInit>, starter: Pid) {
     this.#self = self;
+    this.#name = name;
     this.init = init;
     this.#parents = new Set([self.parent, starter]);
   }
@@ -88,8 +98,16 @@ export class SupervisorProcess {
   /** Stops a child, if it runs. Its spec is kept, and nothing follows from its end. */
   async stop(child: Child): Promise<void> {
     const { running, spec } = child;
-    if (running !== undefined) await stopChildren(this.#self, [running], spec.shutdown, this.#self.environment);
+    if (running !== undefined) await this.#stopAll([running], spec);
     this.children.ended(child);
+  }
+
+  /** Stops children of one spec. */
+  async #stopAll(running: readonly RunningChild[], spec: ChildSpec): Promise<void> {
+    const { shutdown } = spec;
+    const killed = await stopChildren(this.#self, running, shutdown, this.#self.environment);
+    if (typeof shutdown !== 'number') return;
+    for (const { pid } of killed) await this.#tell({ type: 'kill', child: spec.id, pid, shutdownMs: shutdown });
   }
 
   async end(reason: ExitReason): Promise<never> {
@@ -97,7 +115,7 @@ export class SupervisorProcess {
     const [template] = this.init.children;
     if (this.isDynamic && template !== undefined) {
       const running = children.flatMap(({ running }) => (running === undefined ? [] : [running]));
-      await stopChildren(this.#self, running, template.shutdown, this.#self.environment);
+      await this.#stopAll(running, template);
     } else {
       for (const child of children) await this.stop(child);
     }
@@ -116,6 +134,7 @@ export class SupervisorProcess {
     if (child === undefined) return;
     const reason = told === 'noproc' ? (child.running?.exitReason ?? told) : told;
     const at = this.#now();
+    child.lastReason = reason;
     const livedMs = at - (child.running?.since ?? at);
     this.children.ended(child);
     await this.#follow({ type: 'ended', id: child.id, reason, at, waitMs: this.#waitMs(child, livedMs) });
@@ -143,28 +162,68 @@ export class SupervisorProcess {
     const state = { strategy, autoShutdown, intensity, periodMs, children, history: this.#history };
     const { history, effects } = decide(state, event);
     this.#history = history;
+    const failed = children.get(event.id);
+    if (failed === undefined) return;
     for (const effect of effects) {
-      if (effect.type === 'shutDown') await this.end('shutdown');
-      else if (effect.type === 'forget') this.children.forget(effect.id);
-      else if (effect.type === 'wait') this.#later('due', children.get(effect.id), effect.waitMs);
-      else if (!(await this.#apply(effect.type, children.get(effect.id)))) return;
+      if (!(await this.#apply(effect, failed))) return;
     }
   }
 
-  /** @returns false where a start has failed. */
-  async #apply(step: 'start' | 'stop', child: Child | undefined): Promise<boolean> {
-    if (child === undefined) return true;
-    if (step === 'stop') {
-      await this.stop(child);
-      return true;
+  /**
+   * @param failed the child that the decision is about.
+   * @returns false where a start has failed, and what is left of the decision is void.
+   */
+  async #apply(effect: SupervisionEffect, failed: Child): Promise<boolean> {
+    const { spec, lastReason: reason } = failed;
+    if (effect.type === 'shutDown') {
+      await this.#tell({ type: 'giveUp', child: spec.id, because: effect.because, reason });
+      return this.end('shutdown');
     }
+    const child = this.children.byId.get(effect.id);
+    if (child === undefined) return true;
+    switch (effect.type) {
+      case 'start':
+        return this.#restart(child, failed);
+      case 'stop':
+        await this.stop(child);
+        return true;
+      case 'forget':
+        this.children.forget(child.id);
+        return true;
+      case 'wait':
+        this.#later('due', child, effect.waitMs);
+        void this.#tell({ type: 'wait', child: child.spec.id, reason, waitMs: effect.waitMs });
+        return true;
+      default:
+        return effect satisfies never;
+    }
+  }
+
+  /** The one place where a child is started again. @returns false where its start has failed. */
+  async #restart(child: Child, failed: Child): Promise<boolean> {
+    const { lastPid: formerPid, spec } = child;
+    const { spec: cause, lastReason: reason } = failed;
     child.restarts++;
+    this.restarts++;
     const started = await this.start(child);
+    const failure = 'failed' in started ? started.failed : undefined;
+    const { running, restarts } = child;
+    void this.#tell({
+      type: 'restart',
+      child: spec.id,
+      pid: running?.pid,
+      formerPid,
+      because: cause.id,
+      reason,
+      failure,
+      restarts,
+    });
     if (!('failed' in started)) {
       // No id would ever find a dynamic child that asked to be ignored.
       if (started.pid === undefined && this.isDynamic) this.children.forget(child.id);
       return true;
     }
+    child.lastReason = started.failed;
     this.#later('retry', child);
     return false;
   }
@@ -178,6 +237,10 @@ export class SupervisorProcess {
     const timer = waitMs === undefined ? undefined : sendAfter(this.#self, waitMs, pid, message);
     if (timer === undefined) this.#self.send(pid, message);
     child.pending = { token, timer };
+  }
+
+  #tell(report: ReportOf<SupervisionReport>): Promise<void> {
+    return tell(this.#self, { ...report, supervisor: this.#self.pid, name: this.#name } as SupervisionReport);
   }
 
   #now(): number {

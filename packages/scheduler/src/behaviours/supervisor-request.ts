@@ -26,6 +26,8 @@ export interface ChildCounts {
   readonly supervisors: number;
   /** All other children, whether they run or not. */
   readonly workers: number;
+  /** How often the supervisor tried to start a child again, also those that it has forgotten since. */
+  readonly restarts: number;
 }
 
 /** A refusal and a failed start are values: the supervisor lives. */

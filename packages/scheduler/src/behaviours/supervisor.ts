@@ -55,7 +55,7 @@ export function defineSupervisor<Args extends readonly unknown[]>(
     beginStart(self, start);
     const given = await init(...args);
     if (given === 'ignore') return self.exit('ignore');
-    const supervisor = new SupervisorProcess(self, resolveSupervisorInit(given), start.starter);
+    const supervisor = new SupervisorProcess(self, name, resolveSupervisorInit(given), start.starter);
     await supervisor.startAll();
     finishStart(self, start);
     return supervisor.run((message) => answer(self, supervisor, message));

@@ -137,14 +137,26 @@ inBothWorlds({
     await startChild(self, supervisor, memberSpec('c', { restart: 'temporary' }));
     await terminateChild(self, supervisor, 'a');
     await terminateChild(self, supervisor, 'inner');
-    expect(await countChildren(self, supervisor)).toEqual({ specs: 4, active: 2, supervisors: 1, workers: 3 });
+    expect(await countChildren(self, supervisor)).toEqual({
+      specs: 4,
+      active: 2,
+      supervisors: 1,
+      workers: 3,
+      restarts: 0,
+    });
     await stage.end((await stage.pids(supervisor))['c'], 'normal');
     await restartChild(self, supervisor, 'a');
-    expect(await countChildren(self, supervisor)).toEqual({ specs: 3, active: 2, supervisors: 1, workers: 2 });
+    expect(await countChildren(self, supervisor)).toEqual({
+      specs: 3,
+      active: 2,
+      supervisors: 1,
+      workers: 2,
+      restarts: 0,
+    });
     const { supervisor: many, add } = await dynamic(world);
     await add('1');
     await add('2');
-    expect(await countChildren(self, many)).toEqual({ specs: 1, active: 2, supervisors: 0, workers: 2 });
+    expect(await countChildren(self, many)).toEqual({ specs: 1, active: 2, supervisors: 0, workers: 2, restarts: 0 });
   },
 
   async 'I29: dynamic children are stopped at the same time, and killed together when their time is up'(world) {
