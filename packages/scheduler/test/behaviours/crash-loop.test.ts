@@ -12,7 +12,7 @@ const MIB = 1024 * 1024;
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-test('F11, I8: ten thousand crashes leave the heap as it was and the log short, and end the supervisor', async () => {
+test('I8: ten thousand crashes leave the heap as it was and the log short, and end the supervisor (failure F11)', async () => {
   const lines = new Map<string, number>();
   const note = (_fields: object, message: string): void => void lines.set(message, (lines.get(message) ?? 0) + 1);
   const logger: Logger = { debug: note, info: note, warn: note, error: note };
