@@ -1,83 +1,15 @@
 /**
- * A network and a clock for tests: many nodes in one thread, without sockets and without waiting.
+ * A network for tests: many nodes in one thread, without sockets and, with the virtual environment of
+ * `@liminal-node/scheduler/testing`, without waiting.
  *
- * `createVirtualEnvironment` has a clock that moves only when it is told to, and randomness from a seed, so that
- * a failing run can be repeated. `createMemoryNetwork` joins nodes by byte streams that can be silenced (a
- * frozen peer, a black hole: nothing moves and nothing fails) and cut (both ends see the connection reset).
+ * `createMemoryNetwork` joins nodes by byte streams that can be silenced (a frozen peer, a black hole: nothing
+ * moves and nothing fails) and cut (both ends see the connection reset).
  */
 import type { Environment } from '@liminal-node/scheduler';
 import { formatHostAndPort } from './address.js';
 import type { Connection, ConnectionHandlers, Transport } from './transport.js';
 
-export interface VirtualEnvironment extends Environment {
-  /**
-   * Lets `ms` milliseconds pass: runs, in order, what is due meanwhile, and all that follows from it at once.
-   * Promises settle in between.
-   */
-  advance(ms: number): Promise<void>;
-  /** The clock moves on by `ms` milliseconds while nothing runs, as when the event loop is stalled. */
-  stall(ms: number): void;
-  /** Timers set and neither fired nor cancelled. */
-  readonly timers: number;
-}
-
-interface Due {
-  readonly dueAt: number;
-  readonly callback: () => void;
-}
-
-/** @param seed the same seed gives the same random numbers. */
-export function createVirtualEnvironment(seed = 1): VirtualEnvironment {
-  const timers = new Set<Due>();
-  const random = randomFrom(seed);
-  let immediates: (() => void)[] = [];
-  let clock = 1_000;
-
-  const byDueTime = (): Due[] => [...timers].sort((one, other) => one.dueAt - other.dueAt);
-
-  const settle = async (): Promise<void> => {
-    do {
-      const turn = immediates;
-      immediates = [];
-      for (const callback of turn) callback();
-      for (let turns = 0; turns < 10; turns++) await Promise.resolve();
-    } while (immediates.length > 0);
-  };
-
-  return {
-    now: () => clock,
-    wallNow: () => clock,
-    setTimer: (delayMs, callback) => {
-      const timer = { dueAt: clock + Math.max(0, delayMs), callback };
-      timers.add(timer);
-      return { cancel: () => void timers.delete(timer) };
-    },
-    setImmediate: (callback) => void immediates.push(callback),
-    random,
-    randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
-    stall: (ms) => {
-      clock += ms;
-    },
-    get timers() {
-      return timers.size;
-    },
-    advance: async (ms) => {
-      const end = clock + ms;
-      await settle();
-      for (;;) {
-        const [next] = byDueTime();
-        if (next === undefined || next.dueAt > end) break;
-        clock = Math.max(clock, next.dueAt);
-        // All that are due fire in one turn, before anything that they cause.
-        for (const timer of byDueTime()) {
-          if (timer.dueAt <= clock && timers.delete(timer)) timer.callback();
-        }
-        await settle();
-      }
-      clock = end;
-    },
-  };
-}
+export { createVirtualEnvironment, type VirtualEnvironment } from '@liminal-node/scheduler/testing';
 
 export interface MemoryNetwork {
   readonly transport: Transport;
@@ -210,15 +142,4 @@ class Wire {
     if (handlers !== undefined) this.#environment.setImmediate(() => handlers.closed(reason));
     if (this.#ends[0] === undefined && this.#ends[1] === undefined) this.#ended();
   }
-}
-
-/** Mulberry32: small, and good enough to vary a test. */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -79,6 +79,14 @@ export function defineTask<Args extends readonly unknown[], Result>(
   return register({ kind: 'task', module, name, run });
 }
 
+/** Modules that are being imported for a process or a task. A simulation waits for them. */
+export const modulesLoading = new Set<Promise<unknown>>();
+
+/** Takes a process back, as if it had never been defined. */
+export function forgetProcess({ kind, module, name }: ProcessDefinition<never>): void {
+  definitions.delete(`${kind} ${module} ${name}`);
+}
+
 /**
  * Finds a definition in this thread, importing its module where that has not happened yet.
  * @throws SpawnError where the module does not load or does not define it.
@@ -90,12 +98,16 @@ export async function loadDefinition<K extends AnyDefinition['kind']>(
 ): Promise<Extract<AnyDefinition, { kind: K }>> {
   const key = `${kind} ${module} ${name}`;
   if (!definitions.has(key)) {
+    const loading = import(module);
+    modulesLoading.add(loading);
     try {
-      await import(module);
+      await loading;
     } catch (cause) {
       throw new SpawnError(`module ${module} does not load: ${cause instanceof Error ? cause.message : cause}`, {
         cause,
       });
+    } finally {
+      modulesLoading.delete(loading);
     }
   }
   const definition = definitions.get(key);

@@ -9,6 +9,16 @@ export interface Timer {
   cancel(): void;
 }
 
+/** The order in which a thread runs its processes, where a simulation decides on it. */
+export interface RunOrder {
+  /** Calls `pass` soon, before the end of the turn or after it. */
+  schedule(pass: () => void): void;
+  /** Which of so many processes that are ready runs next, from 0. */
+  pick(ready: number): number;
+  /** Whether there is time left in this turn: for the next message, or the next process. */
+  goesOn(): boolean;
+}
+
 export interface Environment {
   /** Monotonic milliseconds from an arbitrary start, for durations. Never jumps. */
   now(): number;
@@ -22,6 +32,8 @@ export interface Environment {
   randomBytes(length: number): Uint8Array;
   /** A number in [0, 1), for jitter. */
   random(): number;
+  /** @default first in, first out, in passes that are microtasks */
+  readonly runOrder?: RunOrder;
 }
 
 /** The longest delay that Node's timers take; beyond it they fire at once. */

@@ -7,7 +7,7 @@
  * that sockets, timers and ports are served however busy the processes are. Nothing is scheduled while nobody
  * is ready.
  */
-import type { Environment } from './environment.js';
+import type { Environment, RunOrder } from './environment.js';
 
 /** How many messages a process may take before the next one runs. */
 export const MESSAGES_PER_RUN = 64;
@@ -36,6 +36,7 @@ const FIRST_CAPACITY = 256;
 export class RunQueue {
   readonly #environment: Environment;
   readonly #endOfTurn: () => void;
+  readonly #order: RunOrder | undefined;
   /** A ring: `#length` processes from `#head` on. Its capacity is a power of two. */
   #ring: (Runnable | undefined)[] = new Array(FIRST_CAPACITY).fill(undefined);
   #head = 0;
@@ -53,6 +54,7 @@ export class RunQueue {
   constructor(environment: Environment, endOfTurn: () => void) {
     this.#environment = environment;
     this.#endOfTurn = endOfTurn;
+    this.#order = environment.runOrder;
   }
 
   get length(): number {
@@ -93,6 +95,7 @@ export class RunQueue {
   /** Counts one message. @returns whether the event loop is due. */
   turnIsOver(): boolean {
     if (--this.#messagesUntilClockRead > 0) return this.#turnOver;
+    if (this.#order !== undefined) return !this.#order.goesOn();
     const now = this.#environment.now();
     const perMessageMs = (now - this.#clockReadAt) / this.#messagesPerClockRead;
     this.#clockReadAt = now;
@@ -115,13 +118,15 @@ export class RunQueue {
     this.#passScheduled = true;
     this.requestTurnEnd();
     // Past the turn's time, its end starts the next pass.
-    if (!this.#turnOver) queueMicrotask(this.#pass);
+    if (this.#order !== undefined) this.#order.schedule(this.#pass);
+    else if (!this.#turnOver) queueMicrotask(this.#pass);
   }
 
   readonly #pass = (): void => {
     let runs = 0;
     while (this.#length > 0) {
       if (runs++ === RUNS_PER_PASS || this.turnIsOver()) return this.#schedulePass();
+      if (this.#order !== undefined) this.#bringForward(this.#order.pick(this.#length));
       const runnable = this.#ring[this.#head] as Runnable;
       this.#ring[this.#head] = undefined;
       this.#head = (this.#head + 1) & (this.#ring.length - 1);
@@ -140,6 +145,14 @@ export class RunQueue {
       this.#pass();
     }
   };
+
+  /** Makes the process at that place the first. */
+  #bringForward(at: number): void {
+    const last = this.#ring.length - 1;
+    const runnable = this.#ring[(this.#head + at) & last];
+    for (; at > 0; at--) this.#ring[(this.#head + at) & last] = this.#ring[(this.#head + at - 1) & last];
+    this.#ring[this.#head] = runnable;
+  }
 
   #grow(): void {
     const ring = [...this.#ring.slice(this.#head), ...this.#ring.slice(0, this.#head)];
