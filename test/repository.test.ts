@@ -97,7 +97,7 @@ const MAX_LINES = 400;
 const ERRORS = 'docs/errors.md';
 const DIFFERENCES = 'docs/differences-from-otp.md';
 /** All but those whose subject is not built yet. */
-const BUILT = STATEMENTS.filter(({ id }) => !/^(B18|K\d)$/.test(id));
+const BUILT = STATEMENTS.filter(({ id }) => id !== 'B18');
 const MANIFEST_FIELDS = ['license', 'engines', 'exports'];
 
 describe('the repository', () => {

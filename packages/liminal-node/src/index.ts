@@ -18,7 +18,7 @@ export {
 export { ClusterSync } from '@liminal-node/cluster-sync';
 export type { Distribution, MembershipEvent, Session } from '@liminal-node/distribution';
 export type { GroupChange, Pg } from '@liminal-node/pg';
-/** Servers, supervisors and timers: see their heads in `scheduler/src/behaviours`. */
+/** Servers, state machines, supervisors and timers: see their heads in `scheduler/src/behaviours`. */
 export {
   type AnyPid,
   type AttachedProcess,
@@ -32,6 +32,7 @@ export {
   type DownMessage,
   defineProcess,
   defineServer,
+  defineStateMachine,
   defineSupervisor,
   defineTask,
   deleteChild,

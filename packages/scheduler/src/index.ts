@@ -29,6 +29,24 @@ export {
 export type { Later, Stop } from './behaviours/server-loop.js';
 export type { From } from './behaviours/server-message.js';
 export { type StartableDefinition, StartError, type StartOptions } from './behaviours/server-start.js';
+export {
+  type Beginning,
+  defineStateMachine,
+  type EnterContext,
+  type MachineContext,
+  type MachineSetup,
+  type ServedByStates,
+  type StateCallbacks,
+  type StateMachineCallbacks,
+} from './behaviours/state-machine.js';
+export type {
+  BeginOptions,
+  InsertedEvent,
+  TimeoutOptions,
+  TimeoutSetting,
+  Transition,
+  TransitionOptions,
+} from './behaviours/state-machine-transition.js';
 export type {
   GiveUpReport,
   KillReport,

@@ -9,7 +9,7 @@ import { ReceiveTimeoutError } from '../errors.js';
 import { type ExitReason, reasonOfThrown } from '../exit-reason.js';
 import { UNWIND } from '../process.js';
 import type { Self } from '../self.js';
-import { isExit } from '../signal.js';
+import { type ExitMessage, isExit } from '../signal.js';
 import { reply } from './call.js';
 import type { ServerCallbacks, ServerContext } from './server.js';
 import { type CallMessage, type From, isServerMessage, type RefusedMessage } from './server-message.js';
@@ -99,24 +99,18 @@ class Server<State> implements ServerContext<State> {
   }
 
   async run(): Promise<void> {
-    const { reason, reply: last } = await this.#serveUntilStopped();
-    await this.#callbacks.terminate?.(this, reason);
+    const terminate = async (reason: ExitReason) => this.#callbacks.terminate?.(this, reason);
+    const { reason, reply: last } = await terminatingAfterFaults(this.self, terminate, () => this.#serveUntilStopped());
+    await terminate(reason);
     if (this.#from !== undefined) for (const value of last) reply(this.self, this.#from, value);
     this.self.exit(reason);
   }
 
   async #serveUntilStopped(): Promise<Stop<unknown>> {
-    try {
-      for (;;) {
-        this.#from = undefined;
-        const outcome = await this.#next();
-        if (outcome instanceof Stop) return outcome;
-      }
-    } catch (thrown) {
-      if (thrown !== UNWIND && !this.self.signal.aborted) {
-        await this.#callbacks.terminate?.(this, reasonOfThrown(thrown));
-      }
-      throw thrown;
+    for (;;) {
+      this.#from = undefined;
+      const outcome = await this.#next();
+      if (outcome instanceof Stop) return outcome;
     }
   }
 
@@ -125,7 +119,7 @@ class Server<State> implements ServerContext<State> {
     if (this.#topics.length > 0) return this.#callbacks.continue?.(this, this.#topics.shift());
     const message = await this.#receive();
     if (message === IDLE) return this.#callbacks.idle?.(this);
-    if (isExit(message) && this.#isParent(message.from)) return new Stop(message.reason, []);
+    if (isExitOfParent(this.self, this.#start, message)) return new Stop(message.reason, []);
     if (!isServerMessage(message)) return this.#callbacks.info?.(this, message);
     switch (message.signal) {
       case 'stop':
@@ -166,9 +160,24 @@ class Server<State> implements ServerContext<State> {
     if (handlers === undefined || !Object.hasOwn(handlers as object, name)) return undefined;
     return (handlers as Record<string, Handler<State>>)[name];
   }
+}
 
-  /** Who may end it by an exit: its parent where they are linked, or, in its place, who was starting it. */
-  #isParent(from: string): boolean {
-    return (this.#start.link && from === this.self.parent) || from === this.#start.starter;
+/** Whether it comes from who may end a server: its parent where they are linked, or, in its place, who was starting it. */
+export function isExitOfParent(self: Self, start: StartContext, message: unknown): message is ExitMessage {
+  if (!isExit(message)) return false;
+  return (start.link && message.from === self.parent) || message.from === start.starter;
+}
+
+/** Does `work`; where that throws and the process lives, `terminate` comes before the error goes on. */
+export async function terminatingAfterFaults<Result>(
+  self: Self,
+  terminate: (reason: ExitReason) => Promise<void>,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (thrown) {
+    if (thrown !== UNWIND && !self.signal.aborted) await terminate(reasonOfThrown(thrown));
+    throw thrown;
   }
 }
