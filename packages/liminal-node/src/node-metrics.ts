@@ -50,7 +50,7 @@ export function createNodeMetrics(
   const metrics = createMetrics({
     labels: { node: distribution.name },
     counters: {
-      scheduler: () => schedulerCounters(threads, scheduler.threadsLost),
+      scheduler: () => schedulerCounters(threads, scheduler),
       distribution: () => distribution.counters,
       pg: () => pg.counters,
       'pg-channels': () => channelGroups.counters,
@@ -64,6 +64,9 @@ export function createNodeMetrics(
       threads: { help: 'Scheduler threads that take processes.', read: () => scheduler.threads.length },
       processes: { help: 'Processes on all threads.', read: () => sum((thread) => thread.processes) },
       queuedMessages: { help: 'Messages in all mailboxes.', read: () => sum((thread) => thread.queued) },
+      blockingJobsRunning: { help: 'Jobs of blocking work that run.', read: () => scheduler.blockingWork.running },
+      blockingJobsWaiting: { help: 'Jobs of blocking work that wait.', read: () => scheduler.blockingWork.waiting },
+      blockingThreads: { help: 'Threads of blocking work.', read: () => scheduler.blockingWork.threads },
       groups: { help: 'Groups of the application with members anywhere.', read: () => pg.whichGroups().length },
       subscribedChannels: { help: 'Channels with subscribers here.', read: () => channels.load.channels },
       subscriptions: { help: 'Subscriptions here.', read: () => channels.load.subscriptions },
@@ -76,7 +79,7 @@ export function createNodeMetrics(
 }
 
 /** The sum over the threads that live. A thread that was lost takes its part along, as a restart does. */
-function schedulerCounters(threads: readonly ThreadInfo[], threadsLost: number): object {
+function schedulerCounters(threads: readonly ThreadInfo[], { threadsLost, blockingWork }: Scheduler): object {
   const dropped: Record<string, number> = {};
   let spawned = 0;
   let exited = 0;
@@ -85,7 +88,7 @@ function schedulerCounters(threads: readonly ThreadInfo[], threadsLost: number):
     exited += counters.exited;
     for (const [reason, count] of Object.entries(counters.dropped)) dropped[reason] = (dropped[reason] ?? 0) + count;
   }
-  return { spawned, exited, dropped, threadsLost };
+  return { spawned, exited, dropped, threadsLost, blockingJobsRefused: blockingWork.refused };
 }
 
 /** Resolves with `work`, or after `ms` without it. A failure of `work` is no failure of the page. */

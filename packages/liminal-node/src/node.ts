@@ -125,6 +125,7 @@ export async function startNode(given?: Partial<NodeOptions>): Promise<LiminalNo
         node: name,
         logger,
         ...(options.threads !== undefined && { threads: options.threads }),
+        ...(options.resourceLimits !== undefined && { resourceLimits: options.resourceLimits }),
         ...(options.mailbox !== undefined && { mailbox: options.mailbox }),
       }),
     );

@@ -16,6 +16,7 @@ import {
   resolveOptions,
   silentLogger,
   systemEnvironment,
+  type ThreadResourceLimits,
   wholeNumber,
 } from '@liminal-node/scheduler';
 
@@ -57,6 +58,8 @@ export interface NodeOptions {
   readonly dialLearned: boolean;
   /** Milliseconds that `drain` may take to deliver what was accepted. @default 10,000 */
   readonly drainTimeoutMs: number;
+  /** Limits of the heap of each scheduler thread. @default Node's own */
+  readonly resourceLimits: ThreadResourceLimits | undefined;
   /** The bound of mailboxes that ask for no other. @default 1,000,000 messages, 64 MiB, drop-newest */
   readonly mailbox: MailboxBound | undefined;
   /** Bytes of an encoded payload; a publish beyond it is refused. @default 8 MiB */
@@ -113,6 +116,8 @@ const CHECKS: OptionChecks<NodeOptions> = {
   hidden: anything,
   dialLearned: anything,
   drainTimeoutMs: wholeNumber(0),
+  // Checked by the scheduler, under the same name.
+  resourceLimits: anything,
   mailbox: anything,
   maxPayloadBytes: optional(wholeNumber(1, DISTRIBUTION_DEFAULTS.maxFrameBytes / 2)),
   distribution: anything,
@@ -133,6 +138,7 @@ export function resolveNodeOptions(given: Partial<NodeOptions> | undefined): Rea
     hidden: false,
     dialLearned: true,
     drainTimeoutMs: 10_000,
+    resourceLimits: undefined,
     mailbox: undefined,
     maxPayloadBytes: undefined,
     distribution: {},

@@ -18,6 +18,18 @@ export const DEFAULT_BLOCKING_WORK: BlockingWorkOptions = {
   maxQueue: 1024,
 };
 
+/** How the pool stands. */
+export interface BlockingWorkState extends BlockingWorkOptions {
+  /** Jobs that a thread works on. */
+  readonly running: number;
+  /** Jobs that wait for a thread. */
+  readonly waiting: number;
+  /** Threads that there are; idle ones end after 10 s. */
+  readonly threads: number;
+  /** Jobs that were refused since the start, because too many waited. */
+  readonly refused: number;
+}
+
 /** What the pool's worker is given. */
 export interface BlockingJob {
   readonly module: string;
@@ -33,15 +45,24 @@ export class BlockingWork {
   #pool: Piscina | undefined;
   /** Jobs that run or wait. Counted here, because the pool does not count those that can be aborted. */
   #unfinished = 0;
+  #refused = 0;
 
   constructor(options: BlockingWorkOptions) {
     this.#options = options;
+  }
+
+  get state(): BlockingWorkState {
+    const { maxThreads, maxQueue } = this.#options;
+    const running = Math.min(this.#unfinished, maxThreads);
+    const threads = this.#pool?.threads.length ?? 0;
+    return { running, waiting: this.#unfinished - running, threads, refused: this.#refused, maxThreads, maxQueue };
   }
 
   async run(job: BlockingJob, signal?: AbortSignal): Promise<unknown> {
     signal?.throwIfAborted();
     const { maxThreads, maxQueue } = this.#options;
     if (this.#unfinished >= maxThreads + maxQueue) {
+      this.#refused++;
       throw new BlockingWorkError(
         `the blocking-work pool has ${maxThreads} jobs running and ${maxQueue} waiting; try again later`,
       );

@@ -1,13 +1,20 @@
-/** What home does for one scheduler thread that asks it. */
+/** What home does for one scheduler thread that asks it, for as long as that thread lives. */
 import type { BlockingWork } from './blocking-work.js';
 import { BlockingWorkError } from './errors.js';
 import type { Logger } from './logger.js';
 import type { NameAuthority } from './names.js';
 import type { HomeControl } from './thread-control.js';
 
-export function makeHomeControl(authority: NameAuthority, blockingWork: BlockingWork, logger: Logger): HomeControl {
+export interface ThreadDesk {
+  /** What the thread may ask. */
+  readonly control: HomeControl;
+  /** The thread has ended: aborts the blocking work that it had asked for and that nobody waits for now. */
+  close(): void;
+}
+
+export function openDesk(authority: NameAuthority, blockingWork: BlockingWork, logger: Logger): ThreadDesk {
   const jobs = new Map<number, AbortController>();
-  return {
+  const control: HomeControl = {
     register: (name, pid) => authority.register(name, pid),
     block: async (job, work) => {
       const controller = new AbortController();
@@ -23,5 +30,11 @@ export function makeHomeControl(authority: NameAuthority, blockingWork: Blocking
     },
     cancelBlock: (job) => jobs.get(job)?.abort(),
     log: (level, fields, message) => logger[level](fields, message),
+  };
+  return {
+    control,
+    close: () => {
+      for (const job of jobs.values()) job.abort();
+    },
   };
 }

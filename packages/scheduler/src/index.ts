@@ -67,7 +67,7 @@ export { SupervisorError, type SupervisorRefusal } from './behaviours/supervisor
 export type { SupervisorInit } from './behaviours/supervisor-init.js';
 export type { ChildCounts, ChildInfo, SupervisorPid } from './behaviours/supervisor-request.js';
 export { type MessageTimer, sendAfter, sendEvery, startTimer, type TimeoutMessage } from './behaviours/timers.js';
-export type { BlockingWorkOptions } from './blocking-work.js';
+export type { BlockingWorkOptions, BlockingWorkState } from './blocking-work.js';
 export * from './bytes.js';
 export {
   defineProcess,
@@ -86,6 +86,7 @@ export * from './options.js';
 export * from './pid.js';
 export type { ReceiveOptions } from './process.js';
 export type * from './remote.js';
+export type { ThreadResourceLimits } from './resource-limits.js';
 export type { RuntimeCounters } from './runtime.js';
 export { Scheduler } from './scheduler.js';
 export { randomCreation, type SchedulerOptions } from './scheduler-options.js';

@@ -22,6 +22,25 @@ export function oneOf(...allowed: readonly string[]): OptionCheck {
     allowed.includes(value as string) ? undefined : `must be one of ${allowed.join(', ')}, not ${show(value)}`;
 }
 
+/** Milliseconds: a whole number of at least `min`, or `Infinity` for never. */
+export function milliseconds(min: number): OptionCheck {
+  const check = wholeNumber(min);
+  return (value) => (value === Number.POSITIVE_INFINITY ? undefined : check(value));
+}
+
+/** An object of options, each of which may be missing. */
+export function partly<T extends object>(checks: OptionChecks<T>): OptionCheck {
+  return (value) => {
+    if (typeof value !== 'object' || value === null) return `must be an object, not ${show(value)}`;
+    for (const [option, given] of Object.entries(value)) {
+      if (!Object.hasOwn(checks, option)) return `${option} is not known; known are ${Object.keys(checks).join(', ')}`;
+      const fault = given === undefined ? undefined : checks[option as keyof T](given);
+      if (fault !== undefined) return `${option} ${fault}`;
+    }
+    return undefined;
+  };
+}
+
 /** Takes any value: for options whose type alone says enough. */
 export const anything: OptionCheck = () => undefined;
 

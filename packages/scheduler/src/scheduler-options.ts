@@ -7,6 +7,7 @@ import { DEFAULT_MAILBOX_BOUND, type MailboxBound } from './mailbox.js';
 import { anything, type OptionChecks, resolveOptions, wholeNumber } from './options.js';
 import { NO_NODE, type NodeName } from './pid.js';
 import { MAX_THREADS } from './placement.js';
+import { resourceLimits, type ThreadResourceLimits } from './resource-limits.js';
 
 export interface SchedulerOptions {
   /** Names the node in its pids. @default 'nonode@nohost' */
@@ -15,6 +16,8 @@ export interface SchedulerOptions {
   readonly creation: number;
   /** Scheduler threads, besides the home thread; with 0 everything runs on the home thread. @default one less than the processors, at least 1 */
   readonly threads: number;
+  /** Limits of the heap of each scheduler thread; one that reaches them ends as `out_of_memory`. @default Node's own */
+  readonly resourceLimits: ThreadResourceLimits;
   /** The bound of mailboxes that ask for no other. @default 1,000,000 messages, 64 MiB, drop-newest */
   readonly mailbox: MailboxBound;
   /** The blocking-work pool. @default as many threads as processors, at least 2; 1024 jobs waiting */
@@ -31,6 +34,7 @@ const CHECKS: OptionChecks<SchedulerOptions> = {
   node: anything,
   creation: wholeNumber(1, 0xffffffff),
   threads: wholeNumber(0, MAX_THREADS - 1),
+  resourceLimits,
   mailbox: anything,
   blockingWork: anything,
   checkMessages: anything,
@@ -48,6 +52,7 @@ function defaults(): SchedulerOptions {
     node: NO_NODE,
     creation: randomCreation(systemEnvironment),
     threads: Math.max(1, availableParallelism() - 1),
+    resourceLimits: {},
     mailbox: DEFAULT_MAILBOX_BOUND,
     blockingWork: DEFAULT_BLOCKING_WORK,
     checkMessages: process.env['NODE_ENV'] !== 'production',

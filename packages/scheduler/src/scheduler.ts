@@ -4,11 +4,11 @@
  */
 import type { Audience } from './audience.js';
 import { SUPERVISION, SupervisionLog, type SupervisionReport } from './behaviours/supervision-report.js';
-import { BlockingWork } from './blocking-work.js';
+import { BlockingWork, type BlockingWorkState } from './blocking-work.js';
 import type { ProcessBody, ProcessDefinition } from './definition.js';
 import type { ExitReason } from './exit-reason.js';
 import { ExitWatch } from './exit-watch.js';
-import { makeHomeControl } from './home-control.js';
+import { openDesk } from './home-control.js';
 import { limitLog } from './log-limit.js';
 import { NameAuthority, registerProcess } from './names.js';
 import { type AnyPid, type NodeName, type Pid, parsePid } from './pid.js';
@@ -51,7 +51,7 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
       await this.#threads.askAll((control) => control.setName(name, pid));
     });
     this.#threads = new ThreadPool(host, options, this.#runtime, placement, loads, () =>
-      makeHomeControl(authority, this.#blockingWork, options.logger),
+      openDesk(authority, this.#blockingWork, options.logger),
     );
     this.#spawner = new Spawner(this.#runtime, placement, {
       register: (process, name) =>
@@ -181,6 +181,11 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
   async inspect(): Promise<readonly ThreadInfo[]> {
     const others = await this.#threads.askAll((control) => control.inspect());
     return [this.#runtime.inspect(), ...others];
+  }
+
+  /** How the pool for blocking work stands. */
+  get blockingWork(): BlockingWorkState {
+    return this.#blockingWork.state;
   }
 
   /** Threads lost, and replaced, since the start. */

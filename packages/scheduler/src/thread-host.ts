@@ -4,8 +4,9 @@
  * before the thread that it is for has made a `MeshPort` of it.
  */
 import type { Remote } from 'comlink';
-import type { ExitReason } from './exit-reason.js';
+import type { ThreadDownCause } from './exit-reason.js';
 import type { MeshPort } from './mesh-port.js';
+import type { ThreadResourceLimits } from './resource-limits.js';
 import type { HomeControl, ThreadControl, ThreadSettings } from './thread-control.js';
 
 /** One scheduler thread, as home sees it. */
@@ -16,8 +17,12 @@ export interface ThreadHandle<Port> {
   call<T>(ask: (control: Remote<ThreadControl<Port>>) => Promise<T>): Promise<T>;
   /** Gives the thread its end of the way to another. Rejects as `call` does. */
   attach(thread: number, slot: number, port: Port): Promise<void>;
-  /** Ends it, whatever it is doing; resolves when it is gone. */
-  terminate(): Promise<void>;
+  /**
+   * Ends it, whatever it is doing; resolves when it counts as gone. A thread that waits in native code cannot be
+   * ended: it is left to itself after a second, runs no more code, and ends when the native call returns.
+   * @param cause what its processes end with, where it has not ended by itself before.
+   */
+  terminate(cause: ThreadDownCause): Promise<void>;
 }
 
 /** What a thread is started with, but for how it talks with home. */
@@ -28,10 +33,11 @@ export interface ThreadHost<Port> {
   makeWay(): readonly [Port, Port];
   /** Home's end of a way. */
   meshPort(port: Port): MeshPort;
-  /** @param onDown called once, when the thread has ended, with the reason for its processes. */
+  /** @param onDown called once, when the thread has ended. */
   start(
     settings: NewThread<Port>,
+    limits: ThreadResourceLimits,
     home: HomeControl,
-    onDown: (handle: ThreadHandle<Port>, reason: ExitReason) => void,
+    onDown: (handle: ThreadHandle<Port>, cause: ThreadDownCause) => void,
   ): ThreadHandle<Port>;
 }

@@ -9,12 +9,13 @@
 import type { Remote } from 'comlink';
 import type { Timer } from './environment.js';
 import { ThreadDownError } from './errors.js';
-import type { ExitReason } from './exit-reason.js';
+import type { ThreadDownCause } from './exit-reason.js';
+import type { ThreadDesk } from './home-control.js';
 import type { Pid } from './pid.js';
 import { MAX_THREADS, type Placement } from './placement.js';
 import { HOME, type Runtime } from './runtime.js';
 import type { SchedulerOptions } from './scheduler-options.js';
-import type { HomeControl, ThreadControl } from './thread-control.js';
+import type { ThreadControl } from './thread-control.js';
 import type { ThreadHandle, ThreadHost } from './thread-host.js';
 
 /** A thread that fails to start is tried again after this time, doubled each time. */
@@ -30,8 +31,9 @@ export class ThreadPool<Port> {
   readonly #runtime: Runtime;
   readonly #placement: Placement;
   readonly #loads: Int32Array;
-  readonly #homeControl: () => HomeControl;
+  readonly #openDesk: () => ThreadDesk;
   readonly #threads = new Map<number, ThreadHandle<Port>>();
+  readonly #desks = new Map<number, ThreadDesk>();
   readonly #retries = new Set<Timer>();
   #next = HOME + 1;
   #stopping = false;
@@ -41,7 +43,7 @@ export class ThreadPool<Port> {
    * @param host where threads come from.
    * @param runtime the home thread's.
    * @param loads what `placement` reads; each thread is given it to write its own.
-   * @param homeControl makes what a new thread may ask of home.
+   * @param openDesk makes what a new thread may ask of home.
    */
   constructor(
     host: ThreadHost<Port>,
@@ -49,14 +51,14 @@ export class ThreadPool<Port> {
     runtime: Runtime,
     placement: Placement,
     loads: Int32Array,
-    homeControl: () => HomeControl,
+    openDesk: () => ThreadDesk,
   ) {
     this.#host = host;
     this.#options = options;
     this.#runtime = runtime;
     this.#placement = placement;
     this.#loads = loads;
-    this.#homeControl = homeControl;
+    this.#openDesk = openDesk;
   }
 
   /** Threads lost, and replaced, since the start. */
@@ -77,7 +79,7 @@ export class ThreadPool<Port> {
 
   /** Ends a thread at once, whatever it is doing. */
   async end(thread: number): Promise<void> {
-    await this.#threads.get(thread)?.terminate();
+    await this.#threads.get(thread)?.terminate({ cause: 'terminated' });
   }
 
   /** Has every thread end its processes, for as long as that is worth waiting for. No thread is replaced from now on. */
@@ -92,7 +94,7 @@ export class ThreadPool<Port> {
 
   /** Ends every thread, also those that do not yield. */
   async terminate(): Promise<void> {
-    await Promise.all([...this.#threads.values()].map((handle) => handle.terminate()));
+    await Promise.all([...this.#threads.values()].map((handle) => handle.terminate({ cause: 'terminated' })));
   }
 
   /** Starts one more thread. @throws ThreadDownError where it ends as it starts. */
@@ -109,7 +111,10 @@ export class ThreadPool<Port> {
     const { node, creation, mailbox, checkMessages } = this.#options;
     const names = new Map(this.#runtime.names);
     const settings = { node, creation, thread, slot, loads: this.#loads, mailbox, checkMessages, names, ports };
-    const handle = this.#host.start(settings, this.#homeControl(), this.#onThreadDown);
+    const desk = this.#openDesk();
+    this.#desks.set(thread, desk);
+    const { resourceLimits } = this.#options;
+    const handle = this.#host.start(settings, resourceLimits, desk.control, this.#onThreadDown);
     this.#threads.set(thread, handle);
     const steps = await Promise.allSettled([
       handle.call((control) => control.ready()),
@@ -119,7 +124,8 @@ export class ThreadPool<Port> {
     if (failed !== undefined || !this.#threads.has(thread)) {
       const error = failed?.reason ?? new ThreadDownError(`thread ${thread} ended as it started`);
       // Told again: a thread that was given its port only now has not taken the end of this one to heart.
-      this.#runtime.broadcast({ type: 'threadDown', thread, reason: { threadDown: { thread, cause: error.message } } });
+      const reason = { threadDown: { thread, cause: 'terminated' } };
+      this.#runtime.broadcast({ type: 'threadDown', thread, reason });
       throw error;
     }
     this.#forgetFreedNames(thread, names);
@@ -141,12 +147,15 @@ export class ThreadPool<Port> {
     await handle?.attach(thread, slot, port).catch(ignoreThreadDown);
   }
 
-  readonly #onThreadDown = (handle: ThreadHandle<Port>, reason: ExitReason): void => {
+  readonly #onThreadDown = (handle: ThreadHandle<Port>, cause: ThreadDownCause): void => {
     const { thread } = handle;
+    const reason = { threadDown: { thread, ...cause } };
     this.#threads.delete(thread);
     const wasPlaceable = this.#placement.has(thread);
     this.#placement.delete(thread);
     this.#loads[handle.slot] = 0;
+    this.#desks.get(thread)?.close();
+    this.#desks.delete(thread);
     this.#runtime.broadcast({ type: 'threadDown', thread, reason });
     this.#runtime.partFromThread(thread, reason);
     if (this.#stopping) return;

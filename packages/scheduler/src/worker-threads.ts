@@ -5,9 +5,11 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import * as comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import { systemEnvironment } from './environment.js';
 import { ThreadDownError } from './errors.js';
-import type { ExitReason } from './exit-reason.js';
+import { causeOfThrown, describeCause, type ThreadDownCause } from './exit-reason.js';
 import { meshPort } from './mesh-port.js';
+import type { ThreadResourceLimits } from './resource-limits.js';
 import type { HomeControl, ThreadControl, ThreadSettings } from './thread-control.js';
 import type { NewThread, ThreadHandle, ThreadHost } from './thread-host.js';
 
@@ -17,8 +19,11 @@ export const workerThreads: ThreadHost<MessagePort> = {
     return [port1, port2];
   },
   meshPort: (port) => meshPort(port, false),
-  start: (settings, home, onDown) => new WorkerThread(settings, home, onDown),
+  start: (settings, limits, home, onDown) => new WorkerThread(settings, limits, home, onDown),
 };
+
+/** A thread that does not end within this time waits in native code. */
+const PATIENCE_MS = 1_000;
 
 class WorkerThread implements ThreadHandle<MessagePort> {
   readonly thread: number;
@@ -26,13 +31,16 @@ class WorkerThread implements ThreadHandle<MessagePort> {
   readonly #worker: Worker;
   readonly #control: comlink.Remote<ThreadControl<MessagePort>>;
   readonly #waiting = new Set<(error: Error) => void>();
-  #cause: unknown;
+  readonly #onEnd: (cause: ThreadDownCause) => void;
+  readonly #gone: Promise<void>;
+  #cause: ThreadDownCause | undefined;
   #ended = false;
 
   constructor(
     settings: NewThread<MessagePort>,
+    limits: ThreadResourceLimits,
     home: HomeControl,
-    onDown: (handle: ThreadHandle<MessagePort>, reason: ExitReason) => void,
+    onDown: (handle: ThreadHandle<MessagePort>, cause: ThreadDownCause) => void,
   ) {
     this.thread = settings.thread;
     this.slot = settings.slot;
@@ -41,27 +49,34 @@ class WorkerThread implements ThreadHandle<MessagePort> {
     this.#worker = new Worker(new URL('./thread-worker.js', import.meta.url), {
       name: `liminal-${settings.thread}`,
       workerData: { ...settings, control: control.port2, home: homeward.port2 } satisfies ThreadSettings<MessagePort>,
+      resourceLimits: { ...limits },
       transferList: [control.port2, homeward.port2, ...settings.ports.map(({ port }) => port)],
     });
     this.#control = comlink.wrap<ThreadControl<MessagePort>>(nodeEndpoint(control.port1));
     comlink.expose(home, nodeEndpoint(homeward.port1));
-    this.#worker.on('error', (error) => {
-      this.#cause = error;
+    let gone = (): void => {};
+    this.#gone = new Promise((resolve) => {
+      gone = resolve;
     });
-    this.#worker.on('exit', (code) => {
+    this.#onEnd = (cause) => {
+      if (this.#ended) return;
       this.#ended = true;
       control.port1.close();
       homeward.port1.close();
-      const cause = this.#cause instanceof Error ? this.#cause.message : `exit code ${code}`;
-      for (const fail of this.#waiting) fail(new ThreadDownError(`thread ${this.thread} has ended: ${cause}`));
+      for (const fail of this.#waiting) fail(this.#downError(cause));
       this.#waiting.clear();
-      onDown(this, { threadDown: { thread: this.thread, cause } });
+      onDown(this, cause);
+      gone();
+    };
+    this.#worker.on('error', (thrown) => {
+      this.#cause ??= causeOfThrown(thrown);
     });
+    this.#worker.on('exit', (code) => this.#onEnd(this.#cause ?? { cause: 'exit', code }));
   }
 
   call<T>(ask: (control: comlink.Remote<ThreadControl<MessagePort>>) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.#ended) return reject(new ThreadDownError(`thread ${this.thread} has ended`));
+      if (this.#ended) return reject(this.#downError(this.#cause));
       this.#waiting.add(reject);
       ask(this.#control)
         .then(resolve, reject)
@@ -73,7 +88,20 @@ class WorkerThread implements ThreadHandle<MessagePort> {
     return this.call((control) => control.attach(thread, slot, comlink.transfer(port, [port])));
   }
 
-  async terminate(): Promise<void> {
-    await this.#worker.terminate();
+  async terminate(cause: ThreadDownCause): Promise<void> {
+    this.#cause ??= cause;
+    void this.#worker.terminate();
+    const timer = systemEnvironment.setTimer(PATIENCE_MS, () => {
+      this.#worker.unref();
+      this.#onEnd(this.#cause ?? cause);
+    });
+    await this.#gone;
+    timer.cancel();
+  }
+
+  #downError(cause: ThreadDownCause | undefined): ThreadDownError {
+    return new ThreadDownError(
+      `thread ${this.thread} has ended${cause === undefined ? '' : `: ${describeCause(cause)}`}`,
+    );
   }
 }

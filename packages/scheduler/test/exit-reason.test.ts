@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { describeReason, isFailure, portableReason, reasonOfThrown } from '../src/exit-reason.js';
+import {
+  causeOfThrown,
+  describeReason,
+  isFailure,
+  isThreadDown,
+  portableReason,
+  reasonOfThrown,
+} from '../src/exit-reason.js';
 
 const LONE_SURROGATE = '\ud800';
 
@@ -61,4 +68,38 @@ test('a reason is described in one line', () => {
   expect(describeReason('normal')).toBe('normal');
   expect(describeReason({ error: { name: 'TypeError', message: 'bad', stack: 'a\nb' } })).toBe('TypeError: bad');
   expect(describeReason({ count: 1n, error: null })).toBe('{ count: 1n, error: null }');
+});
+
+describe('the end of a thread', () => {
+  const down = (more: object): object => ({ threadDown: { thread: 3, ...more } });
+  const error = { name: 'TypeError', message: 'bad' };
+
+  test.each([
+    [down({ cause: 'error', error }), 'thread 3 ended: uncaught TypeError: bad'],
+    [down({ cause: 'out_of_memory', error }), 'thread 3 ended: out of memory'],
+    [down({ cause: 'exit', code: 7 }), 'thread 3 ended: it exited with code 7'],
+    [down({ cause: 'terminated' }), 'thread 3 ended: it was terminated'],
+    [down({ cause: 'blocked', blocker: { forMs: 30_000, stack: '' } }), /: blocked for 30000 ms by no process$/],
+  ])('is known by its cause and described in one line: %j', (reason, line) => {
+    expect(isThreadDown(reason)).toBe(true);
+    expect(describeReason(reason as object as Record<string, unknown>)).toMatch(line);
+  });
+
+  test.each([
+    [{ threadDown: null }],
+    [{ threadDown: {} }],
+    [down({ cause: 'error' })],
+    [down({ cause: 'blocked' })],
+    [down({ cause: 'unheard of' })],
+    [down({ cause: 'exit', code: '7' })],
+  ])('is not what a peer has made up: %j', (reason) => {
+    expect(isThreadDown(reason)).toBe(false);
+    expect(describeReason(reason as object as Record<string, unknown>)).toContain('threadDown');
+  });
+
+  test('has the error that nobody caught, and out of memory for its cause where that error says so', () => {
+    expect(causeOfThrown('oops')).toEqual({ cause: 'error', error: { name: 'Thrown', message: 'oops' } });
+    const full = Object.assign(new Error('full'), { code: 'ERR_WORKER_OUT_OF_MEMORY' });
+    expect(causeOfThrown(full)).toMatchObject({ cause: 'out_of_memory', error: { message: 'full' } });
+  });
 });

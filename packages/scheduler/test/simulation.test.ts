@@ -155,13 +155,15 @@ describe('a simulation', () => {
           { thread: 1 },
         );
         watcher.monitor(doomed);
-        simulation.scheduler.options.environment.setTimer(1, () => simulation.loseThread(1, 'out of memory'));
+        simulation.scheduler.options.environment.setTimer(1, () =>
+          simulation.loseThread(1, { cause: 'exit', code: 7 }),
+        );
         const got: unknown[] = [];
         for (let down = false; !down; ) {
           const message = await watcher.receive();
           down = isDown(message);
           got.push(down ? undefined : message);
-          if (isDown(message)) expect(message.reason).toEqual({ threadDown: { thread: 1, cause: 'out of memory' } });
+          if (isDown(message)) expect(message.reason).toEqual({ threadDown: { thread: 1, cause: 'exit', code: 7 } });
         }
         expect(got).toEqual([...[0, 1, 2].slice(0, got.length - 1), undefined]);
         heard.add(got.length - 1);

@@ -199,7 +199,7 @@ describe('a thread that ends', () => {
     scheduler.onExit(named.pid, () => callbacks++);
     await scheduler.endThread(first);
 
-    const reason = { threadDown: { thread: first, cause: expect.any(String) } };
+    const reason = { threadDown: { thread: first, cause: 'terminated' } };
     const heard = { exits: new Set<Pid>(), downs: new Set<Pid>() };
     for (let at = 0; at < 2 * count; at++) {
       const message = await self.receive<{ reason: unknown }>();
@@ -282,14 +282,15 @@ describe('a thread that ends', () => {
     }
   });
 
-  test('because of an uncaught error in a timer takes no other thread along and tells the error', async () => {
+  test('F3: because of an uncaught error in a timer takes no other thread along and tells the error', async () => {
     const logged: unknown[] = [];
     const logger = { debug() {}, info() {}, warn() {}, error: (fields: object) => void logged.push(fields) };
     const [first, second] = await start({ logger });
     const survivor = await actorOn(second);
     const victim = await actorOn(first);
     scheduler.send(await scheduler.spawn(bomb, [], { thread: first }), 'go');
-    const reason = { threadDown: { thread: first, cause: 'exploded in a timer' } };
+    const error = { name: 'RangeError', message: 'exploded in a timer', stack: expect.stringContaining('workers.ts') };
+    const reason = { threadDown: { thread: first, cause: 'error', error } };
     expect(await victim.ended).toEqual(reason);
     expect(logged).toEqual([{ thread: first, reason }]);
     await replaced();

@@ -8,8 +8,9 @@
 import type { Remote } from 'comlink';
 import type { Environment } from '../environment.js';
 import { ThreadDownError } from '../errors.js';
-import type { ExitReason } from '../exit-reason.js';
+import { describeCause, type ThreadDownCause } from '../exit-reason.js';
 import type { MeshPort } from '../mesh-port.js';
+import type { ThreadResourceLimits } from '../resource-limits.js';
 import { HOME } from '../runtime.js';
 import { startSchedulerThread } from '../scheduler-thread.js';
 import type { HomeControl, ThreadControl } from '../thread-control.js';
@@ -48,19 +49,20 @@ export class SimulatedThreads implements ThreadHost<SimulatedPort> {
 
   start(
     settings: NewThread<SimulatedPort>,
+    _limits: ThreadResourceLimits,
     home: HomeControl,
-    onDown: (handle: ThreadHandle<SimulatedPort>, reason: ExitReason) => void,
+    onDown: (handle: ThreadHandle<SimulatedPort>, cause: ThreadDownCause) => void,
   ): ThreadHandle<SimulatedPort> {
-    const thread = new SimulatedThread(this.#world, settings, home, (reason) => {
+    const thread = new SimulatedThread(this.#world, settings, home, (cause) => {
       this.#threads.delete(settings.thread);
-      onDown(thread, reason);
+      onDown(thread, cause);
     });
     this.#threads.set(settings.thread, thread);
     return thread;
   }
 
   /** Ends a thread as if it had crashed. @returns false where there is no such thread. */
-  lose(thread: number, cause: string): boolean {
+  lose(thread: number, cause: ThreadDownCause): boolean {
     const found = this.#threads.get(thread);
     found?.lose(cause);
     return found !== undefined;
@@ -74,7 +76,7 @@ class SimulatedThread implements ThreadHandle<SimulatedPort> {
   readonly #control: Remote<ThreadControl<SimulatedPort>>;
   readonly #turns: Lane;
   readonly #waiting = new Set<(error: Error) => void>();
-  readonly #onDown: (reason: ExitReason) => void;
+  readonly #onDown: (cause: ThreadDownCause) => void;
   readonly #down: Promise<void>;
   #isDown: () => void = () => {};
   #ways = 0;
@@ -87,7 +89,7 @@ class SimulatedThread implements ThreadHandle<SimulatedPort> {
     world: SimulatedWorld,
     settings: NewThread<SimulatedPort>,
     home: HomeControl,
-    onDown: (reason: ExitReason) => void,
+    onDown: (cause: ThreadDownCause) => void,
   ) {
     const { thread, slot } = settings;
     const { agenda } = world;
@@ -129,12 +131,12 @@ class SimulatedThread implements ThreadHandle<SimulatedPort> {
     return this.call((control) => control.attach(thread, slot, port as never));
   }
 
-  async terminate(): Promise<void> {
-    this.lose('exit code 1');
+  async terminate(cause: ThreadDownCause): Promise<void> {
+    this.lose(cause);
     await this.#down;
   }
 
-  lose(cause: string): void {
+  lose(cause: ThreadDownCause): void {
     if (this.#isLost) return;
     const { agenda, choices } = this.#world;
     const turnEnd = this.#turns.head;
@@ -151,9 +153,10 @@ class SimulatedThread implements ThreadHandle<SimulatedPort> {
     this.#world.forget(this.thread);
     agenda.once(HOME, `home hears of the end of thread ${this.thread}`, () => {
       this.#hasEnded = true;
-      for (const fail of this.#waiting) fail(new ThreadDownError(`thread ${this.thread} has ended: ${cause}`));
+      const why = describeCause(cause);
+      for (const fail of this.#waiting) fail(new ThreadDownError(`thread ${this.thread} has ended: ${why}`));
       this.#waiting.clear();
-      this.#onDown({ threadDown: { thread: this.thread, cause } });
+      this.#onDown(cause);
       this.#isDown();
     });
   }

@@ -20,6 +20,7 @@ import {
   type ProcessDefinition,
 } from '../definition.js';
 import type { Environment } from '../environment.js';
+import type { ThreadDownCause } from '../exit-reason.js';
 import type { AnyPid, Pid } from '../pid.js';
 import { HOME } from '../runtime.js';
 import { Scheduler } from '../scheduler.js';
@@ -160,7 +161,7 @@ export class Simulation {
   }
 
   /** Ends a scheduler thread as if it had crashed, soon: when, is a choice. Another takes its place. */
-  loseThread(thread: number, cause = 'lost by the simulation'): void {
+  loseThread(thread: number, cause: ThreadDownCause = { cause: 'terminated' }): void {
     this.#agenda.once(HOME, `thread ${thread} is lost`, () => void this.#threads.lose(thread, cause));
   }
 
