@@ -18,7 +18,10 @@ export {
 export { ClusterSync } from '@liminal-node/cluster-sync';
 export type { Distribution, MembershipEvent, Session } from '@liminal-node/distribution';
 export type { GroupChange, Pg } from '@liminal-node/pg';
-/** Servers, state machines, supervisors and timers: see their heads in `scheduler/src/behaviours`. */
+/**
+ * Servers, state machines, supervisors, timers and objects: see their heads in `scheduler/src/behaviours` and
+ * `scheduler/src/remote-objects`.
+ */
 export {
   type AnyPid,
   type AttachedProcess,
@@ -30,6 +33,7 @@ export {
   childTemplate,
   countChildren,
   type DownMessage,
+  defineObject,
   defineProcess,
   defineServer,
   defineStateMachine,
@@ -38,15 +42,27 @@ export {
   deleteChild,
   type ExitMessage,
   type ExitReason,
+  type ExposedObject,
+  expose,
+  finalizer,
   isDown,
   isExit,
   LiminalError,
   type Logger,
   type NodeName,
+  type ObjectAddress,
+  type ObjectOf,
+  type ObjectOptions,
+  type ObjectPid,
   type Pid,
   type ProcessDefinition,
+  type ProxyMarked,
+  type ProxyOptions,
+  proxy,
   type ReceiveOptions,
   type Ref,
+  type Remote,
+  releaseProxy,
   reply,
   restartChild,
   type Self,
@@ -58,13 +74,16 @@ export {
   sendAfter,
   sendEvery,
   startChild,
+  startObject,
   startServer,
   startSupervisor,
   startTimer,
   stopServer,
   type TaskDefinition,
   terminateChild,
+  transferHandlers,
   whichChildren,
+  wrap,
 } from '@liminal-node/scheduler';
 export { CookieError } from './cookie.js';
 export { HttpListenError } from './http-server.js';

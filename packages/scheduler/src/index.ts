@@ -1,4 +1,14 @@
 /** What the scheduler offers: processes for applications, and the ports that the packages above it fill. */
+export {
+  finalizer,
+  type ProxyMarked,
+  proxy,
+  proxyMarker,
+  type Remote,
+  releaseProxy,
+  type TransferHandler,
+  transferHandlers,
+} from 'comlink';
 export { Audience } from './audience.js';
 export { type BackOff, backOffMs } from './back-off.js';
 export { type CallOptions, call, cast, reply, type ServerAddress, type ServerPid } from './behaviours/call.js';
@@ -86,6 +96,19 @@ export * from './options.js';
 export * from './pid.js';
 export type { ReceiveOptions } from './process.js';
 export type * from './remote.js';
+export type { ObjectOptions, ProxyOptions } from './remote-objects/options.js';
+export type { Owner } from './remote-objects/proxies.js';
+export {
+  defineObject,
+  type ExposedObject,
+  expose,
+  type ObjectAddress,
+  type ObjectDefinition,
+  type ObjectOf,
+  type ObjectPid,
+  startObject,
+  wrap,
+} from './remote-objects/remote-object.js';
 export type { ThreadResourceLimits } from './resource-limits.js';
 export type { RuntimeCounters } from './runtime.js';
 export { Scheduler } from './scheduler.js';

@@ -145,6 +145,10 @@ export class ProcessSelf implements Self {
     return this.#runtime.makeRef();
   }
 
+  countDropped(reason: string, count?: number): void {
+    this.#runtime.countDropped(reason, count);
+  }
+
   exit(reason: ExitReason): never {
     this.#runtime.finish(this.#process, reason);
     throw UNWIND;

@@ -106,6 +106,12 @@ export interface Self {
    */
   demonitor(ref: Ref, options?: { readonly flush?: boolean }): boolean;
   makeRef(): Ref;
+  /**
+   * Counts messages of this process that are of no use to it, with the other drops of its thread. For libraries
+   * that take messages from a process's mailbox, and what any peer may have sent there.
+   * @param reason a few words that are always the same.
+   */
+  countDropped(reason: string, count?: number): void;
 
   /**
    * Ends this process, at once, and throws to leave its code. Call it from the body or the handler: from a timer

@@ -32,7 +32,7 @@ export interface StartContext {
  * `module` and `name` find its process with `loadDefinition`.
  */
 export interface StartableDefinition<Args extends readonly unknown[] = readonly unknown[]> {
-  readonly kind: 'server' | 'supervisor';
+  readonly kind: 'server' | 'supervisor' | 'object';
   readonly module: string;
   readonly name: string;
   readonly process: ProcessDefinition<[start: StartContext, ...args: Args]>;

@@ -24,9 +24,18 @@ import {
   type RequestMessage,
   type RequestType,
 } from './object-message.js';
-import { decodeOutcome, encodeArgs, handlerNamed, isProxiedItem, type Item, proxiedItem } from './object-values.js';
+import {
+  decodeOutcome,
+  encodeArgs,
+  handlerNamed,
+  type Item,
+  isProxiedItem,
+  type Outcome,
+  proxiedItem,
+} from './object-values.js';
+import { Refusal } from './options.js';
 import { objectBehind } from './proxied.js';
-import { type Proxies, Refusal } from './proxies.js';
+import type { Proxies } from './proxies.js';
 
 /** What comlink makes of a value. */
 interface WireValue {
@@ -108,7 +117,7 @@ export class MailboxEndpoint implements Endpoint {
   }
 
   #post(request: ComlinkRequest, type: Exclude<ComlinkRequest['type'], 'RELEASE'>): void {
-    if (type === 'ENDPOINT') throw new TypeError('no MessagePort leads to a process: connect to its pid once more');
+    if (type === 'ENDPOINT') throw new TypeError('no MessagePort leads to a process: wrap its pid once more');
     if (this.#ended !== undefined) throw new CallError(nameOf(request), this.#ended);
     const { timeoutMs, maxPendingCalls } = this.#proxies.limits;
     if (this.#pending.size >= maxPendingCalls) throw new Refusal({ tooManyCalls: maxPendingCalls });
@@ -144,35 +153,36 @@ export class MailboxEndpoint implements Endpoint {
   }
 
   #takeAnswer(answer: AnswerMessage): void {
-    const pending = this.#pending.get(answer.id);
-    if ('refused' in answer) {
-      if (pending !== undefined) this.#settle(pending, failure(new CallError(nameOf(pending.request), answer.refused)));
-      return;
-    }
-    let wireValue: WireValue;
+    let outcome: Outcome | undefined;
     try {
-      const outcome = decodeOutcome(answer.result);
-      wireValue = 'thrown' in outcome ? failure(outcome.thrown) : this.#wireValueOf(outcome.result, pending);
+      outcome = 'refused' in answer ? undefined : decodeOutcome(answer.result);
     } catch {
       return this.#mailbox.countDropped('not for a proxy');
     }
-    if (pending !== undefined) this.#settle(pending, wireValue);
-    else this.#mailbox.countDropped('late answer');
+    const pending = this.#pending.get(answer.id);
+    if (pending === undefined) return this.#takeLate(outcome);
+    if ('refused' in answer) outcome = { thrown: new CallError(nameOf(pending.request), answer.refused) };
+    this.#settle(pending, this.#wireValueOf(outcome as Outcome, pending.request));
   }
 
-  #wireValueOf(item: Item, pending: Pending | undefined): WireValue {
-    const { value, handler } = item;
-    if (handler === undefined) return { type: 'RAW', value };
+  #takeLate(outcome: Outcome | undefined): void {
+    this.#mailbox.countDropped('late answer');
+    if (outcome === undefined || 'thrown' in outcome || !isProxiedItem(outcome.result)) return;
+    this.#mailbox.send<ClientMessage>(outcome.result.value, { signal: 'release', from: this.pid });
+  }
+
+  #wireValueOf(outcome: Outcome, request: ComlinkRequest): WireValue {
+    if ('thrown' in outcome) return failure(outcome.thrown);
+    const { value, handler } = outcome.result;
     try {
-      if (!isProxiedItem(item)) {
-        handlerNamed(handler);
-        return { type: 'HANDLER', name: handler, value };
+      if (handler === undefined) return { type: 'RAW', value };
+      if (isProxiedItem(outcome.result)) {
+        return { type: 'RAW', value: this.#proxies.take(outcome.result.value, this.#mailbox) };
       }
-      const proxy = this.#proxies.take(item.value, this.#mailbox);
-      return { type: 'RAW', value: proxy };
+      handlerNamed(handler);
+      return { type: 'HANDLER', name: handler, value };
     } catch (error) {
-      const name = pending === undefined ? '' : nameOf(pending.request);
-      return failure(error instanceof Refusal ? new CallError(name, error.reason) : error);
+      return failure(error instanceof Refusal ? new CallError(nameOf(request), error.reason) : error);
     }
   }
 

@@ -23,14 +23,15 @@ import {
   decodeArgs,
   encodeResult,
   encodeThrown,
-  isProxiedItem,
   type Item,
+  isProxiedItem,
   itemOf,
   proxiedItem,
-  valueOf,
+  revive,
 } from './object-values.js';
+import { Refusal } from './options.js';
 import { isProxied, isRemote } from './proxied.js';
-import { type Proxies, Refusal } from './proxies.js';
+import type { Proxies } from './proxies.js';
 
 interface Client {
   readonly monitor: Ref;
@@ -96,11 +97,9 @@ export class ObjectServer {
   }
 
   #introduce(from: Pid): void {
-    const holder = this.#holder;
+    this.#remove(this.#holder);
     this.#holder = undefined;
-    if (holder !== undefined) this.#clients.delete(holder);
     const client = this.#admit(from);
-    if (holder !== undefined) this.#forget(holder);
     if (client !== undefined) this.#self.send<ObjectMessage>(from, { signal: 'object', pid: this.#self.pid });
   }
 
@@ -113,17 +112,18 @@ export class ObjectServer {
     return client;
   }
 
-  #forget(from: Pid | undefined): void {
+  #remove(from: Pid | undefined): boolean {
     const client = from === undefined ? undefined : this.#clients.get(from);
-    if (from === undefined || client === undefined) return;
+    if (from === undefined || client === undefined) return false;
     this.#clients.delete(from);
     this.#monitors.delete(client.monitor);
     this.#self.demonitor(client.monitor, { flush: true });
-    if (this.#clients.size === 0) this.#options.onForsaken?.();
-    this.#finalize();
+    return true;
   }
 
-  #finalize(): void {
+  #forget(from: Pid | undefined): void {
+    if (!this.#remove(from)) return;
+    if (this.#clients.size === 0) this.#options.onForsaken?.();
     if (isRemote(this.#object)) return;
     const { [finalizer]: finalize } = this.#object as { [finalizer]?: unknown };
     if (typeof finalize === 'function') Reflect.apply(finalize, this.#object, []);
@@ -146,7 +146,10 @@ export class ObjectServer {
     try {
       const result = this.#perform(request, args.map(this.#valueOf));
       if (!isThenable(result)) this.#answer(request, client, result);
-      else Promise.resolve(result).then((value) => this.#answer(request, client, value), failed).catch(failed);
+      else
+        Promise.resolve(result)
+          .then((value) => this.#answer(request, client, value), failed)
+          .catch(failed);
     } catch (thrown) {
       failed(thrown);
     }
@@ -168,7 +171,7 @@ export class ObjectServer {
   }
 
   readonly #valueOf = (item: Item): unknown =>
-    isProxiedItem(item) ? this.#proxies.take(item.value, this.#self) : valueOf(item);
+    isProxiedItem(item) ? this.#proxies.take(item.value, this.#self) : revive(item);
 
   #answer(request: RequestMessage, client: Client, result: unknown): void {
     if (!this.#isClient(request.from, client)) return;

@@ -55,7 +55,7 @@ export function itemOf(value: unknown): Item {
  * The value that an item was made of.
  * @throws TypeError where this thread has no such transfer handler, and what the handler throws.
  */
-export function valueOf({ value, handler }: Item): unknown {
+export function revive({ value, handler }: Item): unknown {
   return handler === undefined ? value : handlerNamed(handler).deserialize(value);
 }
 

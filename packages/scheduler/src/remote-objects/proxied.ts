@@ -6,6 +6,7 @@
  * hold. So its handler is followed by a note of the object behind each port: the port is closed, and the object gets
  * a mailbox. For endpoints of other kinds comlink's handler does what it always did.
  */
+import type { MessagePort } from 'node:worker_threads';
 import { proxyMarker, type TransferHandler, transferHandlers } from 'comlink';
 
 const objects = new WeakMap<object, object>();
@@ -21,10 +22,6 @@ transferHandlers.set('proxy', {
   deserialize: (port) => original.deserialize(port as MessagePort),
 } satisfies TransferHandler<unknown, unknown> as TransferHandler<unknown, unknown>);
 
-interface Port {
-  close(): void;
-}
-
 /**
  * The object that comlink has serialized as a port, which is closed.
  * @throws TypeError for a port that comes from elsewhere.
@@ -32,7 +29,7 @@ interface Port {
 export function objectBehind(port: unknown): object {
   const object = typeof port === 'object' && port !== null ? objects.get(port) : undefined;
   if (object === undefined) throw new TypeError('a MessagePort cannot be sent to another process: send a pid');
-  (port as Port).close();
+  (port as MessagePort).close();
   return object;
 }
 

@@ -1,6 +1,6 @@
 /**
  * What an object and its clients have handed one another as proxies, on one side: objects that were given, and
- * proxies that were taken. One `Proxies` belongs to each `connect`, and one to each object that is exposed, with
+ * proxies that were taken. One `Proxies` belongs to each `wrap`, and one to each object that is exposed, with
  * all that is reached through them, so that a peer cannot open more than a bounded number.
  *
  * How a proxied object gets to the other side, so that its end is known whenever it comes:
@@ -11,35 +11,25 @@
  *      Or the object's process ends first, and the proxy's calls fail with the reason.
  */
 import { wrap } from 'comlink';
-import type { ExitReason } from '../exit-reason.js';
 import type { Pid } from '../pid.js';
 import type { AttachedProcess, Self } from '../self.js';
 import type { AttachOptions } from '../spawner.js';
 import { MailboxEndpoint } from './mailbox-endpoint.js';
 import type { ClientMessage } from './object-message.js';
 import { ObjectServer, serveMailbox } from './object-server.js';
-import type { ConnectOptions } from './options.js';
+import { type ProxyOptions, Refusal } from './options.js';
 
 /** A process, or the program: a `Self`, a `Scheduler`, a node. */
 export interface Owner {
   attach(options?: AttachOptions): AttachedProcess;
 }
 
-/** A request is refused with `reason` because a bound is reached. */
-export class Refusal {
-  readonly reason: ExitReason;
-
-  constructor(reason: ExitReason) {
-    this.reason = reason;
-  }
-}
-
 export class Proxies {
   readonly owner: Owner;
-  readonly limits: ConnectOptions;
+  readonly limits: ProxyOptions;
   #open = 0;
 
-  constructor(owner: Owner, limits: ConnectOptions) {
+  constructor(owner: Owner, limits: ProxyOptions) {
     this.owner = owner;
     this.limits = limits;
   }
@@ -70,14 +60,14 @@ export class Proxies {
       self.send<ClientMessage>(pid, { signal: 'release', from: self.pid });
       throw refusal;
     }
-    const { endpoint, proxy } = this.connect(pid);
+    const { endpoint, proxy } = this.wrap(pid);
     self.send<ClientMessage>(pid, { signal: 'client', from: endpoint.pid });
     this.#countUntilEnd(endpoint);
     return proxy;
   }
 
   /** A proxy of what is at an address, and its endpoint, which ends when the proxy is released or collected. */
-  connect(to: ConstructorParameters<typeof MailboxEndpoint>[0]): { endpoint: MailboxEndpoint; proxy: object } {
+  wrap(to: ConstructorParameters<typeof MailboxEndpoint>[0]): { endpoint: MailboxEndpoint; proxy: object } {
     const endpoint = new MailboxEndpoint(to, this);
     const proxy = wrap<object>(endpoint);
     endpoint.proxy = new WeakRef(proxy);

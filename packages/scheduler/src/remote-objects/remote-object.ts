@@ -5,7 +5,7 @@
  *     export const cache = defineObject(import.meta.url, 'cache', (_self, size: number) => new Cache(size));
  *
  *     const pid = await startObject(self, cache, [1_000]);
- *     const remote = connect(self, pid);
+ *     const remote = wrap(self, pid);
  *     await remote.put('key', { any: 'portable value' });
  *     await remote.get('key');
  *     remote[releaseProxy]();
@@ -19,14 +19,20 @@
  * - A proxy is released by `[releaseProxy]`, by its process's end, or when it is collected.
  */
 import type { Remote } from 'comlink';
-import { beginStart, finishStart, type StartContext, type StartOptions, startProcess } from '../behaviours/server-start.js';
-import type { StartableDefinition } from '../behaviours/server-start.js';
+import {
+  beginStart,
+  finishStart,
+  type StartableDefinition,
+  type StartContext,
+  type StartOptions,
+  startProcess,
+} from '../behaviours/server-start.js';
 import { defineProcess } from '../definition.js';
 import type { Pid } from '../pid.js';
 import type { Self } from '../self.js';
 import type { Registered } from '../signal.js';
 import { ObjectServer, serveMailbox } from './object-server.js';
-import { type ConnectOptions, type ObjectOptions, resolveConnectOptions, resolveObjectOptions } from './options.js';
+import { type ObjectOptions, type ProxyOptions, resolveObjectOptions, resolveProxyOptions } from './options.js';
 import { type Owner, Proxies } from './proxies.js';
 
 /** The pid of a process that is an object, which knows the object's type. */
@@ -120,7 +126,7 @@ export function expose<T extends object>(owner: Owner, object: T, options?: Part
  * @throws OptionError (`ERR_LIMINAL_OPTION`), and TypeError for an address that is no pid. An object that is not there
  * is no error: calls fail.
  */
-export function connect<T>(owner: Owner, to: ObjectAddress<T>, options?: Partial<ConnectOptions>): Remote<T> {
-  const { proxy } = new Proxies(owner, resolveConnectOptions(options)).connect(to);
+export function wrap<T>(owner: Owner, to: ObjectAddress<T>, options?: Partial<ProxyOptions>): Remote<T> {
+  const { proxy } = new Proxies(owner, resolveProxyOptions(options)).wrap(to);
   return proxy as Remote<T>;
 }
