@@ -92,6 +92,8 @@ export * from './errors.js';
 export * from './exit-reason.js';
 export * from './logger.js';
 export { DEFAULT_MAILBOX_BOUND, type MailboxBound, type Overflow } from './mailbox.js';
+export type { OfferOptions } from './offer.js';
+export { OfferError, OfferTimeoutError } from './offer-error.js';
 export * from './options.js';
 export * from './pid.js';
 export type { ReceiveOptions } from './process.js';
@@ -113,7 +115,16 @@ export type { ThreadResourceLimits } from './resource-limits.js';
 export type { RuntimeCounters } from './runtime.js';
 export { Scheduler } from './scheduler.js';
 export { randomCreation, type SchedulerOptions } from './scheduler-options.js';
-export type { AttachedProcess, BlockOptions, Destination, LocalSpawnOptions, Self, SpawnOptions } from './self.js';
+export type {
+  AttachedProcess,
+  BlockOptions,
+  Destination,
+  LocalName,
+  LocalSpawnOptions,
+  Self,
+  SendOutcome,
+  SpawnOptions,
+} from './self.js';
 export type { Service } from './services.js';
 export { SharedMessage } from './shared-message.js';
 export { type DownMessage, type ExitMessage, isDown, isExit, type Registered } from './signal.js';

@@ -71,6 +71,11 @@ export class Mailbox {
     return this.#bytes;
   }
 
+  /** Whether a message of so many bytes would be taken without a drop. */
+  hasRoom(bytes: number): boolean {
+    return this.#fits(bytes);
+  }
+
   /** @returns how many messages were dropped for it: 0 where there was room, or 'exit' by the policy. */
   push(message: unknown, bytes: number): number | 'exit' {
     if (this.#fits(bytes)) {

@@ -2,10 +2,20 @@
 import type { ProcessBody, ProcessDefinition, TaskDefinition } from './definition.js';
 import type { Environment } from './environment.js';
 import type { ExitReason } from './exit-reason.js';
+import { type OfferOptions, offer } from './offer.js';
 import type { AnyPid, NodeName, Pid, Ref } from './pid.js';
 import { Process, type ReceiveOptions, UNWIND } from './process.js';
 import type { Runtime } from './runtime.js';
-import type { AttachedProcess, BlockOptions, Destination, LocalSpawnOptions, Self, SpawnOptions } from './self.js';
+import type {
+  AttachedProcess,
+  BlockOptions,
+  Destination,
+  LocalName,
+  LocalSpawnOptions,
+  Self,
+  SendOutcome,
+  SpawnOptions,
+} from './self.js';
 import { isDown } from './signal.js';
 import { downMessage } from './signals.js';
 import type { AttachOptions, Spawner } from './spawner.js';
@@ -55,6 +65,20 @@ export class ProcessSelf implements Self {
   send(to: Destination<never>, message: unknown): void {
     if (this.#process.alive) this.#runtime.router.send(this.#process.pid, to, message);
     else this.#runtime.countDropped('sender has ended');
+  }
+
+  trySend(to: Destination<never>, message: unknown): SendOutcome {
+    if (this.#process.alive) return this.#runtime.router.send(this.#process.pid, to, message);
+    this.#runtime.countDropped('sender has ended');
+    return 'noproc';
+  }
+
+  async offer(to: Pid<never> | LocalName, message: unknown, options: OfferOptions = {}): Promise<void> {
+    const { router } = this.#runtime;
+    const pid = typeof to === 'string' ? to : router.named(to.name);
+    if (!this.#process.alive) return never;
+    if (router.offerHere(pid, message)) return;
+    return offer(this, pid as Pid, options, (sender) => router.offer(sender, pid as Pid, message));
   }
 
   receive<T>(options?: ReceiveOptions<T>): Promise<T> {

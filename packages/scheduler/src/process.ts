@@ -10,6 +10,7 @@ import type { Environment, Timer } from './environment.js';
 import { ReceiveTimeoutError } from './errors.js';
 import { type ExitReason, reasonOfThrown } from './exit-reason.js';
 import { Mailbox, type MailboxBound, type Match, NOTHING } from './mailbox.js';
+import { PendingOffers } from './pending-offers.js';
 import type { Pid, Ref } from './pid.js';
 import { MESSAGES_PER_RUN, type Runnable } from './run-queue.js';
 
@@ -26,6 +27,8 @@ export interface ProcessHost {
   finish(process: Process, reason: ExitReason): void;
   /** Messages were dropped because a mailbox was full. */
   countDropped(reason: string, count: number): void;
+  /** Tells who offered a message to `from` what became of it. */
+  answerOffer(from: Pid, to: Pid, refused?: ExitReason): void;
 }
 
 export interface ReceiveOptions<T = unknown> {
@@ -90,6 +93,8 @@ export class Process implements Runnable {
   readonly #bound: MailboxBound;
   /** Made for the first message: most of many processes wait for theirs. */
   #mailbox: Mailbox | undefined;
+  /** Messages that wait for room in the mailbox; undefined while none does. */
+  #offers: PendingOffers | undefined;
   #start: Start | undefined;
   #handler: ((message: unknown) => unknown) | undefined;
   /** Takes the message that the body waits for; undefined while it waits for none. */
@@ -154,6 +159,27 @@ export class Process implements Runnable {
     return outcome === 0;
   }
 
+  /** Takes a message when there is room for it. @returns false where there is none now. */
+  accept(message: unknown, bytes: number): boolean {
+    if (this.#offers !== undefined || !this.mailbox.hasRoom(bytes)) return false;
+    this.deliver(message, bytes);
+    return true;
+  }
+
+  /** Takes a message as soon as there is room for it, and lets its sender know. */
+  offer(from: Pid, message: unknown, bytes: number): void {
+    if (this.accept(message, bytes)) return this.#host.answerOffer(this.pid, from);
+    this.#offers ??= new PendingOffers();
+    if (this.#offers.add({ from, message, bytes }, this.#bound.maxBytes)) return;
+    this.#host.answerOffer(this.pid, from, { tooManyOffers: this.#offers.length });
+  }
+
+  /** Whoever offered it has given up. */
+  withdrawOffer(from: Pid): void {
+    this.#offers?.withdraw(from);
+    if (this.#offers?.length === 0) this.#offers = undefined;
+  }
+
   /** Puts an exit or down message into the mailbox, whatever its bound. */
   deliverSignal(message: unknown): void {
     this.mailbox.pushSignal(message);
@@ -171,7 +197,7 @@ export class Process implements Runnable {
     if (options !== undefined) return this.#receiveWith(options);
     const waiting = this.queuedMessages;
     if (waiting > 0 && this.#mayTake()) {
-      return Promise.resolve(this.mailbox.take());
+      return Promise.resolve(this.#taken(this.mailbox.take()));
     }
     const message = new Promise(capture);
     this.#resume = resolveLast;
@@ -196,7 +222,19 @@ export class Process implements Runnable {
     this.#resume = undefined;
     this.#start = undefined;
     this.#handler = undefined;
+    this.#offers = undefined;
     this.#mailbox?.clear();
+  }
+
+  /** The message that was taken out of the mailbox, whose room goes to what was offered. */
+  #taken(message: unknown): unknown {
+    if (this.#offers !== undefined) this.#admit(this.#offers);
+    return message;
+  }
+
+  #admit(offers: PendingOffers): void {
+    offers.admit(this.mailbox, (from) => this.#host.answerOffer(this.pid, from));
+    if (offers.length === 0) this.#offers = undefined;
   }
 
   #mayTake(): boolean {
@@ -217,7 +255,7 @@ export class Process implements Runnable {
     if (this.#mayTake()) {
       try {
         const message = mailbox.takeNext(match);
-        if (message !== NOTHING) return Promise.resolve(message);
+        if (message !== NOTHING) return Promise.resolve(this.#taken(message));
       } catch (error) {
         return Promise.reject(error);
       }
@@ -286,7 +324,7 @@ export class Process implements Runnable {
     if (message === NOTHING) return;
     this.#credits--;
     this.#resume = undefined;
-    resume(message);
+    resume(this.#taken(message));
   }
 
   /** Ends the wait if there is a message for it, or its time is up. */
@@ -304,7 +342,7 @@ export class Process implements Runnable {
     this.#credits--;
     this.#endWait();
     if (message === NOTHING) reject(new ReceiveTimeoutError(timeoutMs));
-    else resume(message);
+    else resume(this.#taken(message));
   }
 
   #runHandler(handler: (message: unknown) => unknown): void {
@@ -312,7 +350,7 @@ export class Process implements Runnable {
     try {
       for (let handled = 0; handled < MESSAGES_PER_RUN; handled++) {
         const message = mailbox.take();
-        if (message === NOTHING) return;
+        if (message === NOTHING) break;
         const result = handler(message);
         if (result instanceof Promise) result.catch((thrown) => this.#failed(thrown));
         if (!this.alive) return;
@@ -322,6 +360,7 @@ export class Process implements Runnable {
       this.#failed(thrown);
       return;
     }
+    if (this.#offers !== undefined) this.#admit(this.#offers);
     if (mailbox.length > 0) this.#host.ready(this);
   }
 

@@ -6,7 +6,7 @@ import { NameError } from './errors.js';
 import { writeMessage, writeMulticast, writeOutbound, writeSignal } from './parcel.js';
 import { type AnyPid, type NodeName, type Pid, type PidParts, parseNodeName, parsePid } from './pid.js';
 import { HOME, type Runtime } from './runtime.js';
-import type { Destination } from './self.js';
+import type { Destination, SendOutcome } from './self.js';
 import type { SharedMessage } from './shared-message.js';
 import type { Signal } from './signal.js';
 import { encodeMessage, encodeMessageToName, encodeSignal, MAX_NAME_BYTES, type NodeLife } from './signal-codec.js';
@@ -24,32 +24,51 @@ export class Router {
   }
 
   /** @throws NotPortableError, NameError, TypeError as `Self.send`. */
-  send(from: Pid, to: Destination<never>, message: unknown): void {
+  send(from: Pid, to: Destination<never>, message: unknown): SendOutcome {
     if (typeof to !== 'string') return this.#sendToName(from, to.name, to.node, message);
     const process = this.#runtime.find(to);
-    if (process !== undefined) {
-      process.deliver(this.#runtime.prepare(message), 0);
-      return;
-    }
+    if (process !== undefined) return process.deliver(this.#runtime.prepare(message), 0) ? 'sent' : 'full';
     const target = this.address(to);
-    const payload = encodeValue(this.#runtime.prepare(message));
+    const payload = encodeValue(message);
     const fault = this.#isGone(target);
-    if (fault !== undefined) return this.#runtime.countDropped(fault);
+    if (fault !== undefined) return this.#lost(fault, 'noproc');
     if (target.node !== this.#runtime.options.node) {
-      this.#toNode(target, encodeMessage(target, this.address(from), payload), false);
-      return;
+      const sent = this.#toNode(target, encodeMessage(target, this.address(from), payload), false);
+      return sent ? 'sent' : 'noconnection';
     }
     const outbox = this.#runtime.mesh.outbox(target.thread);
-    if (outbox === undefined) return this.#runtime.countDropped('no such thread');
+    if (outbox === undefined) return this.#lost('no such thread', 'noproc');
     writeMessage(outbox, target, this.address(from), payload);
     this.#runtime.mesh.written(outbox);
+    return 'sent';
+  }
+
+  /** Offers a message to a process of this thread. @returns false where it has to wait, or is not here. */
+  offerHere(to: AnyPid, message: unknown): boolean {
+    return this.#runtime.find(to)?.accept(this.#runtime.prepare(message), 0) === true;
+  }
+
+  offer(from: Pid, to: Pid, message: unknown): void {
+    const isHere = this.#runtime.find(to) !== undefined;
+    // Here it is shared, elsewhere it is encoded, which refuses what cannot travel.
+    const offered = isHere ? this.#runtime.prepare(message) : message;
+    this.#runtime.signals.send({ type: 'offer', from, to, message: offered, bytes: 0 });
+  }
+
+  /** @throws NameError where no process of this node has the name. */
+  named(name: string): Pid {
+    const pid = this.#runtime.names.get(name);
+    if (pid === undefined) throw new NameError(`no process is registered as "${name}" on this node`);
+    return pid;
   }
 
   sendAway(signal: Signal): void {
     const target = this.address(signal.to);
     if (this.#isGone(target) !== undefined) return this.#runtime.signals.answerFor(signal, 'noproc');
     if (target.node !== this.#runtime.options.node) {
-      if (!this.#toNode(target, encodeSignal(signal), true)) this.#runtime.signals.answerFor(signal, 'noconnection');
+      // A message is not worth a connection; its sender is told where there is no room for it.
+      if (!this.#toNode(target, encodeSignal(signal), signal.type !== 'offer'))
+        this.#runtime.signals.answerFor(signal, 'noconnection');
       return;
     }
     const outbox = this.#runtime.mesh.outbox(target.thread);
@@ -95,17 +114,21 @@ export class Router {
     return parts;
   }
 
-  #sendToName(from: Pid, name: string, node: NodeName | undefined, message: unknown): void {
-    if (node === undefined || node === this.#runtime.options.node) {
+  #sendToName(from: Pid, name: string, node: NodeName | undefined, message: unknown): SendOutcome {
+    if (node === undefined) return this.send(from, this.named(name), message);
+    if (node === this.#runtime.options.node) {
       const pid = this.#runtime.names.get(name);
-      if (pid !== undefined) return this.send(from, pid, message);
-      if (node === undefined) throw new NameError(`no process is registered as "${name}" on this node`);
-      return this.#runtime.countDropped('no such name');
+      return pid === undefined ? this.#lost('no such name', 'noproc') : this.send(from, pid, message);
     }
     parseNodeName(node);
-    if (Buffer.byteLength(name) > MAX_NAME_BYTES) return this.#runtime.countDropped('no such name');
-    const bytes = encodeMessageToName(name, this.address(from), encodeValue(this.#runtime.prepare(message)));
-    this.#toNode({ node, creation: 0 }, bytes, false);
+    if (Buffer.byteLength(name) > MAX_NAME_BYTES) return this.#lost('no such name', 'noproc');
+    const bytes = encodeMessageToName(name, this.address(from), encodeValue(message));
+    return this.#toNode({ node, creation: 0 }, bytes, false) ? 'sent' : 'noconnection';
+  }
+
+  #lost(reason: string, outcome: SendOutcome): SendOutcome {
+    this.#runtime.countDropped(reason);
+    return outcome;
   }
 
   /** @returns false where there is certainly no connection. */

@@ -13,6 +13,7 @@ import { type ExitReason, isFailure, portableReason } from './exit-reason.js';
 import type { Logger } from './logger.js';
 import type { MailboxBound } from './mailbox.js';
 import { Mesh } from './mesh.js';
+import { ACCEPTED } from './offer.js';
 import {
   type Control,
   type ParcelHandler,
@@ -30,7 +31,7 @@ import { RunQueue } from './run-queue.js';
 import { Services } from './services.js';
 import { SharedMessage } from './shared-message.js';
 import type { Signal } from './signal.js';
-import { decodeSignal, encodeMessage, type NodeLife, readHead } from './signal-codec.js';
+import { decodeSignal, encodeMessage, isOffer, type NodeLife, readHead } from './signal-codec.js';
 import { type SignalHost, Signals } from './signals.js';
 import type { ThreadInfo } from './thread-control.js';
 
@@ -202,6 +203,10 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     this.signals.send({ type: 'exit', from, to: to as Pid, reason: portableReason(reason), linked: false });
   }
 
+  answerOffer(from: Pid, to: Pid, refused?: ExitReason): void {
+    this.router.send(from, to, refused === undefined ? ACCEPTED : ({ signal: 'refused', reason: refused } as const));
+  }
+
   sendAway(signal: Signal): void {
     this.router.sendAway(signal);
   }
@@ -229,7 +234,8 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
 
   outbound(target: NodeLife, mustDeliver: boolean, bytes: Uint8Array): void {
     if (this.remote?.send(target.node, target.creation, bytes, mustDeliver)) return;
-    if (!mustDeliver) return this.countDropped('no connection');
+    if (!mustDeliver) this.countDropped('no connection');
+    if (!mustDeliver && !isOffer(bytes)) return;
     this.signals.answerFor(decodeSignal(bytes, this.#life, target, true), 'noconnection');
   }
 

@@ -8,6 +8,7 @@ import type { ProcessBody, ProcessDefinition, TaskDefinition } from './definitio
 import type { Environment } from './environment.js';
 import type { ExitReason } from './exit-reason.js';
 import type { MailboxBound } from './mailbox.js';
+import type { OfferOptions } from './offer.js';
 import type { AnyPid, NodeName, Pid, Ref } from './pid.js';
 import type { ReceiveOptions } from './process.js';
 import type { Registered } from './signal.js';
@@ -15,6 +16,19 @@ import type { AttachOptions } from './spawner.js';
 
 /** Where a message can be sent: a pid, or a name registered on this node or on another. */
 export type Destination<M = unknown> = Pid<M> | Registered;
+
+/** A name registered on this node. */
+export interface LocalName {
+  readonly name: string;
+}
+
+/**
+ * What became of a message, as far as its sender can know.
+ * - `sent`: it is in the mailbox, or on its way to another thread or node.
+ * - `full`: the mailbox had no room for it, and it was dropped, or ended the receiver, by the mailbox's policy.
+ * - `noproc`: there is no such process; `noconnection`: no connection to its node, or no room on it.
+ */
+export type SendOutcome = 'sent' | 'full' | 'noproc' | 'noconnection';
 
 /** All take effect before the first instruction of the process. */
 export interface SpawnOptions {
@@ -59,6 +73,22 @@ export interface Self {
    * @throws NameError where `to` is a name that nobody holds on this node.
    */
   send<M>(to: Destination<M>, message: M): void;
+
+  /**
+   * Like `send`, and tells what can be known at once. `sent` is no promise that the message arrives: of another
+   * thread or node only the way there is known.
+   * @throws NotPortableError, NameError as `send`.
+   */
+  trySend<M>(to: Destination<M>, message: M): SendOutcome;
+
+  /**
+   * Sends a message that waits for room in the receiver's mailbox instead of being dropped, and resolves once it
+   * is in there. A message that waits is overtaken by what this process sends meanwhile.
+   * Rejects with `OfferTimeoutError` after `timeoutMs`, with the abort reason of `signal`, and the message is
+   * withdrawn; with `OfferError` where the receiver ends, is not there, or has 1,024 offers waiting; as `send`
+   * throws. At most once: after `noconnection` nobody knows whether it arrived.
+   */
+  offer<M>(to: Pid<M> | LocalName, message: M, options?: OfferOptions): Promise<void>;
 
   /**
    * The next message, or the next one that matches.

@@ -10,6 +10,7 @@ import { ByteReader, ByteWriter } from './bytes.js';
 import { ProtocolError } from './errors.js';
 import type { ExitReason } from './exit-reason.js';
 import { type AnyPid, formatPid, type NodeName, type Pid, type PidParts, parsePid, type Ref } from './pid.js';
+import { freezeMessage } from './portable.js';
 import type { Signal } from './signal.js';
 import { decodeUntrusted, decodeValue, encodeValue } from './value-codec.js';
 
@@ -23,6 +24,7 @@ export const SIGNAL_OP = {
   demonitor: 6,
   exit: 7,
   down: 8,
+  offer: 9,
 } as const;
 
 /** A process within its node. */
@@ -68,10 +70,18 @@ export function encodeSignal(signal: Signal): Uint8Array {
     case 'down':
       writer.text(signal.ref).raw(encodeReason(signal.reason));
       break;
+    case 'offer':
+      writer.raw(encodeValue(signal.message));
+      break;
     default:
       signal satisfies never;
   }
   return writer.take();
+}
+
+/** Whether the bytes are an offer, whose sender waits to hear what became of it. */
+export function isOffer(signal: Uint8Array): boolean {
+  return signal[0] === SIGNAL_OP.offer;
 }
 
 /** A signal as its carrier sees it: where it goes, and the rest still encoded. */
@@ -101,6 +111,7 @@ export function readHead(bytes: Uint8Array): Incoming {
     case SIGNAL_OP.demonitor:
     case SIGNAL_OP.exit:
     case SIGNAL_OP.down:
+    case SIGNAL_OP.offer:
       return { kind: 'signal', to: readAddress(reader) };
     default:
       throw new ProtocolError('unknown signal', `signal operation ${op}`);
@@ -136,6 +147,11 @@ function decodeRest(op: number, from: Pid, to: Pid, reader: ByteReader, trusted:
       return { type: 'demonitor', from, to, ref: ref() };
     case SIGNAL_OP.exit:
       return { type: 'exit', from, to, linked: reader.u8() === 1, reason: reason() };
+    case SIGNAL_OP.offer: {
+      const bytes = reader.rest();
+      const message = freezeMessage(trusted ? decodeValue(bytes) : decodeUntrusted(bytes));
+      return { type: 'offer', from, to, message, bytes: bytes.length };
+    }
     case SIGNAL_OP.down:
       return { type: 'down', from, to, ref: ref(), reason: reason() };
     default:

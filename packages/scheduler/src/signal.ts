@@ -53,4 +53,13 @@ export type Signal =
       readonly reason: ExitReason;
       readonly linked: boolean;
     }
+  /** A message that waits for room in the mailbox, instead of being dropped. */
+  | {
+      readonly type: 'offer';
+      readonly from: Pid;
+      readonly to: Pid;
+      readonly message: unknown;
+      /** Its size, where it is known. */
+      readonly bytes: number;
+    }
   | { readonly type: 'down'; readonly from: Pid; readonly to: Pid; readonly ref: Ref; readonly reason: ExitReason };

@@ -19,6 +19,8 @@ export interface SignalHost {
   find(pid: AnyPid): Process | undefined;
   /** Takes a signal for a process that is not on this thread, or not alive. */
   sendAway(signal: Signal): void;
+  /** Tells the process `to` what became of a message that it offered to `from`: refused for a reason, or accepted. */
+  answerOffer(from: Pid, to: Pid, refused?: ExitReason): void;
   /** Takes the process out of the thread's tables and frees its name everywhere. */
   remove(process: Process, reason: ExitReason): void;
 }
@@ -86,6 +88,7 @@ export class Signals {
     const { from: to, to: from } = signal;
     if (signal.type === 'link') this.send({ type: 'exit', from, to, reason, linked: true });
     else if (signal.type === 'monitor') this.send({ type: 'down', from, to, ref: signal.ref, reason });
+    else if (signal.type === 'offer') this.#host.answerOffer(from, to, reason);
   }
 
   /** Ends every link and monitor of `process` that leads to a process for which `isGone` is true. */
@@ -128,10 +131,14 @@ export class Signals {
         process.watchers.set(signal.ref, signal.from);
         break;
       case 'demonitor':
+        process.withdrawOffer(signal.from);
         if (process.watchers?.get(signal.ref) === signal.from) process.watchers.delete(signal.ref);
         break;
       case 'exit':
         this.#applyExit(process, signal.from, signal.reason, signal.linked);
+        break;
+      case 'offer':
+        process.offer(signal.from, signal.message, signal.bytes);
         break;
       case 'down': {
         const monitor = process.monitors?.get(signal.ref);

@@ -177,5 +177,6 @@ test('operations keep their numbers', () => {
     demonitor: 6,
     exit: 7,
     down: 8,
+    offer: 9,
   });
 });
