@@ -99,3 +99,13 @@ describe('the example of the README', () => {
     await b.connectedTo();
   });
 });
+
+describe('the example of objects in the README', () => {
+  it('compiles, calls an object on another thread, is called back, and ends by itself', async () => {
+    for (const name of ['stock.ts', 'shop.ts']) writeFileSync(join(folder, name), exampleFile(name));
+    expect(compile('stock.ts', 'shop.ts')).toEqual([]);
+    const { code, stdout, stderr } = await run('shop.js');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.trim().split('\n')).toEqual(['3', 'no more pears', '0']);
+  });
+});
