@@ -8,14 +8,18 @@ import {
   type Envelope,
   type LiminalNode,
   type NodeOptions,
+  type ObjectPid,
   type Pid,
   type PublishOptions,
+  proxy,
   type Receipt,
   type SubscribeOptions,
   type Subscription,
   startNode,
+  startObject,
+  wrap,
 } from 'liminal-node';
-import { obedient } from './cluster-processes.js';
+import { type Ledger, ledger, obedient } from './cluster-processes.js';
 
 let running: LiminalNode | undefined;
 const subscriptions = new Map<Pid, { readonly subscription: Subscription; readonly received: Envelope[] }>();
@@ -154,6 +158,11 @@ const commands = {
 
   spawnObedient: (observer: Pid, options: { name?: string; trapExit?: boolean; thread?: number | 'home' } = {}) =>
     node().spawn(obedient, [observer], options),
+  startLedger: (name: string): Promise<ObjectPid<Ledger>> => startObject(node().attach(), ledger, [], { name }),
+  /** Keeps a callback of this node in an object of another. */
+  async listenTo(to: ObjectPid<Ledger>): Promise<void> {
+    await wrap(node(), to).listen(proxy((entry) => `${node().name} heard ${entry}`));
+  },
   send(to: Pid, message: unknown): void {
     node().send(to, message);
   },

@@ -1,5 +1,17 @@
 /** Processes that the scenarios run on scheduler threads. */
-import { channelOf, defineProcess, type ExitReason, isDown, isEnvelope, isExit, type Pid } from 'liminal-node';
+import {
+  channelOf,
+  defineObject,
+  defineProcess,
+  type ExitReason,
+  isDown,
+  isEnvelope,
+  isExit,
+  type Pid,
+  type ProxyMarked,
+  proxy,
+  type Remote,
+} from 'liminal-node';
 
 /** What an `obedient` process is told to do. */
 export type Order =
@@ -54,3 +66,47 @@ export const fragile = defineProcess(import.meta.url, 'fragile', async (self, ch
     self.send(observer, { by: self.pid, payload });
   };
 });
+
+type Listener = Remote<((entry: string) => unknown) & ProxyMarked>;
+
+/** An object that other nodes use. */
+export class Ledger {
+  readonly entries: string[] = [];
+  finalized = 0;
+  #listener: Listener | undefined;
+
+  add(entry: string): number {
+    return this.entries.push(entry);
+  }
+
+  listen(listener: Listener): void {
+    this.#listener = listener;
+  }
+
+  async tell(entry: string): Promise<unknown> {
+    return await this.#listener?.(entry);
+  }
+
+  /** How telling the listener fails. */
+  async failure(): Promise<unknown> {
+    try {
+      return await this.#listener?.('');
+    } catch (error) {
+      return (error as { reason?: unknown }).reason;
+    }
+  }
+
+  view() {
+    return proxy({ count: () => this.entries.length });
+  }
+
+  never(): Promise<void> {
+    return new Promise(() => {});
+  }
+
+  fail(): never {
+    throw Object.assign(new RangeError('no such entry'), { code: 'E_LEDGER' });
+  }
+}
+
+export const ledger = defineObject(import.meta.url, 'ledger', () => new Ledger());
