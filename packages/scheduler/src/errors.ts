@@ -77,3 +77,14 @@ export class ThreadDownError extends LiminalError {
 export class BlockingWorkError extends LiminalError {
   readonly code = 'ERR_LIMINAL_BLOCKING_WORK';
 }
+
+/** A process cannot be traced: it is dead (`noproc`), or its thread has as many traces as it takes (`limit`). */
+export class TraceError extends LiminalError {
+  readonly code = 'ERR_LIMINAL_TRACE';
+  readonly reason: 'noproc' | 'limit';
+
+  constructor(reason: 'noproc' | 'limit', message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}

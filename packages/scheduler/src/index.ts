@@ -87,9 +87,17 @@ export {
   type ProcessDefinition,
   type TaskDefinition,
 } from './definition.js';
+export { DIAGNOSTICS, type DropEvent, type ExitEvent, type RestartEvent, type SpawnEvent } from './diagnostics.js';
 export * from './environment.js';
 export * from './errors.js';
 export * from './exit-reason.js';
+export { preview } from './inspection/preview.js';
+export type { MailboxInfo, MonitoredInfo, ProcessInfo, ProcessRow, ProcessStatus } from './inspection/process-info.js';
+export { PROCESS_ORDERS, type ProcessOrder, type ProcessRows } from './inspection/process-rows.js';
+export type { Snapshot, SnapshotThread } from './inspection/snapshot.js';
+export type { SupervisedChild, SupervisionTree, Supervisor } from './inspection/supervision-tree.js';
+export type { Trace, TraceOptions } from './inspection/trace.js';
+export type { TraceEnd, TraceEvent } from './inspection/trace-event.js';
 export * from './logger.js';
 export { DEFAULT_MAILBOX_BOUND, type MailboxBound, type Overflow } from './mailbox.js';
 export type { OfferOptions } from './offer.js';

@@ -34,12 +34,12 @@ export class PendingOffers {
   }
 
   /** Moves what there is room for into the mailbox, and tells of each. */
-  admit(mailbox: Mailbox, accepted: (from: Pid) => void): void {
+  admit(mailbox: Mailbox, accepted: (from: Pid, message: unknown) => void): void {
     let admitted = 0;
     for (const { from, message, bytes } of this.#offers) {
       if (!mailbox.hasRoom(bytes)) break;
       mailbox.push(message, bytes);
-      accepted(from);
+      accepted(from, message);
       admitted++;
     }
     this.#keep(this.#offers.slice(admitted));

@@ -49,9 +49,14 @@ export function parseNodeName(text: string): NodeName {
   return text as NodeName;
 }
 
+/** The part of a pid that all processes of one life of a node share. */
+export function nodePrefix(node: NodeName, creation: number): string {
+  return `${node}#${creation.toString(36)}.`;
+}
+
 /** The part of a pid that all processes of one thread life share. */
 export function pidPrefix(node: NodeName, creation: number, thread: number): string {
-  return `${node}#${creation.toString(36)}.${thread}.`;
+  return `${nodePrefix(node, creation)}${thread}.`;
 }
 
 export function formatPid({ node, creation, thread, serial }: PidParts): Pid {

@@ -63,20 +63,26 @@ export class ProcessSelf implements Self {
   }
 
   send(to: Destination<never>, message: unknown): void {
-    if (this.#process.alive) this.#runtime.router.send(this.#process.pid, to, message);
-    else this.#runtime.countDropped('sender has ended');
+    if (!this.#process.alive) return this.#runtime.countDropped('sender has ended');
+    this.#runtime.router.send(this.#process.pid, to, message);
+    if (this.#process.tracer !== undefined) this.#process.tracer.send(to, message);
   }
 
   trySend(to: Destination<never>, message: unknown): SendOutcome {
-    if (this.#process.alive) return this.#runtime.router.send(this.#process.pid, to, message);
-    this.#runtime.countDropped('sender has ended');
-    return 'noproc';
+    if (!this.#process.alive) {
+      this.#runtime.countDropped('sender has ended');
+      return 'noproc';
+    }
+    const outcome = this.#runtime.router.send(this.#process.pid, to, message);
+    if (this.#process.tracer !== undefined) this.#process.tracer.send(to, message);
+    return outcome;
   }
 
   async offer(to: Pid<never> | LocalName, message: unknown, options: OfferOptions = {}): Promise<void> {
     const { router } = this.#runtime;
     const pid = typeof to === 'string' ? to : router.named(to.name);
     if (!this.#process.alive) return never;
+    if (this.#process.tracer !== undefined) this.#process.tracer.send(to, message);
     if (router.offerHere(pid, message)) return;
     return offer(this, pid as Pid, options, (sender) => router.offer(sender, pid as Pid, message));
   }
@@ -179,7 +185,12 @@ export class ProcessSelf implements Self {
   }
 
   exitProcess(pid: AnyPid, reason: ExitReason): void {
-    if (this.#process.alive) this.#runtime.exitProcess(this.#process.pid, pid, reason);
+    if (this.#process.alive) this.#runtime.signals.exit(this.#process, pid, reason);
+  }
+
+  isAlive(pid: AnyPid): Promise<boolean> {
+    if (!this.#process.alive) return never;
+    return this.#runtime.inspection.isAlive(this.#process.pid, pid);
   }
 
   setTrapExit(trapExit: boolean): boolean {

@@ -5,31 +5,17 @@
  * Either way it runs only from its thread's run queue, for a bounded number of messages at a time, so that a
  * busy process cannot keep others from running. What ends it is the runtime's business: `signals.ts`.
  */
-import type { MessageHandler } from './definition.js';
-import type { Environment, Timer } from './environment.js';
+import type { MessageHandler, ProcessDefinition } from './definition.js';
+import type { Timer } from './environment.js';
 import { ReceiveTimeoutError } from './errors.js';
-import { type ExitReason, reasonOfThrown } from './exit-reason.js';
+import { reasonOfThrown } from './exit-reason.js';
+import type { ProcessStatus } from './inspection/process-info.js';
+import type { Tracer } from './inspection/tracer.js';
 import { Mailbox, type MailboxBound, type Match, NOTHING } from './mailbox.js';
 import { PendingOffers } from './pending-offers.js';
 import type { Pid, Ref } from './pid.js';
+import type { ProcessHost } from './process-host.js';
 import { MESSAGES_PER_RUN, type Runnable } from './run-queue.js';
-
-/** What a process needs of the thread that runs it. */
-export interface ProcessHost {
-  readonly environment: Environment;
-  /** Puts the process at the end of the run queue. */
-  ready(process: Process): void;
-  /** Whether a process that waits may go on at once, because it is nobody's turn before. */
-  admits(): boolean;
-  /** Counts a message that a process takes in its turn. True when it shall leave the rest for its next. */
-  runIsOver(): boolean;
-  /** The process ends; only the first reason counts. */
-  finish(process: Process, reason: ExitReason): void;
-  /** Messages were dropped because a mailbox was full. */
-  countDropped(reason: string, count: number): void;
-  /** Tells who offered a message to `from` what became of it. */
-  answerOffer(from: Pid, to: Pid, refused?: ExitReason): void;
-}
 
 export interface ReceiveOptions<T = unknown> {
   /** Reject with `ReceiveTimeoutError` when no matching message came within so many ms. @default no limit */
@@ -70,6 +56,9 @@ function capture(resolve: Resolve, reject: (error: unknown) => void): void {
 
 const never = new Promise<never>(() => {});
 
+/** The credits of a process whose turn has not come yet; they only ever fall from there. */
+const NO_TURN_YET = -(2 ** 30);
+
 /** What a process does when its turn comes for the first time: it runs its body. */
 export type Start = () => void | MessageHandler | Promise<void | MessageHandler>;
 
@@ -89,6 +78,14 @@ export class Process implements Runnable {
   /** Monitors that others hold on it. */
   watchers: Map<Ref, Pid> | undefined;
   abort: AbortController | undefined;
+  /** What it runs, where that has a name. */
+  definition: Pick<ProcessDefinition, 'module' | 'name'> | undefined;
+  /** When it was spawned, in whole ms of its thread's clock. */
+  startedAt = 0;
+  /** Messages that its code has taken. */
+  handled = 0;
+  /** Told of what happens to it, while it is traced. */
+  tracer: Tracer | undefined;
   readonly #host: ProcessHost;
   readonly #bound: MailboxBound;
   /** Made for the first message: most of many processes wait for theirs. */
@@ -101,7 +98,7 @@ export class Process implements Runnable {
   #resume: Resolve | undefined;
   #condition: Condition | undefined;
   /** How often `receive` may still answer at once before the process has to queue again. */
-  #credits = 0;
+  #credits = NO_TURN_YET;
 
   constructor(
     host: ProcessHost,
@@ -129,6 +126,18 @@ export class Process implements Runnable {
     return this.#mailbox === undefined ? 0 : this.#mailbox.length;
   }
 
+  /** Bytes in its mailbox, as far as they are known. */
+  get queuedBytes(): number {
+    return this.#mailbox === undefined ? 0 : this.#mailbox.bytes;
+  }
+
+  get status(): ProcessStatus {
+    const isSpawned = this.definition !== undefined || this.#start !== undefined;
+    if (isSpawned && this.#credits <= NO_TURN_YET) return 'starting';
+    if (this.queued) return 'ready';
+    return this.#handler === undefined && this.#resume === undefined ? 'running' : 'waiting';
+  }
+
   /** Messages that its mailbox has dropped. */
   get dropped(): number {
     return this.#mailbox === undefined ? 0 : this.#mailbox.dropped;
@@ -142,10 +151,12 @@ export class Process implements Runnable {
 
   /** @returns false where the message was dropped, or ended the process, because the mailbox is full. */
   deliver(message: unknown, bytes: number): boolean {
+    if (this.tracer !== undefined) this.tracer.receive(message);
     const resume = this.#resume;
     if (resume !== undefined && this.#condition === undefined && this.queuedMessages === 0 && this.#host.admits()) {
       this.#resume = undefined;
       this.#credits = MESSAGES_PER_RUN;
+      this.handled++;
       resume(message);
       return true;
     }
@@ -154,7 +165,10 @@ export class Process implements Runnable {
       this.#host.finish(this, { mailboxFull: { messages: this.mailbox.length, bytes: this.mailbox.bytes } });
       return false;
     }
-    if (outcome > 0) this.#host.countDropped('mailbox full', outcome);
+    if (outcome > 0) {
+      this.#host.countDropped('mailbox full', outcome);
+      this.tracer?.drop(message);
+    }
     this.#wake();
     return outcome === 0;
   }
@@ -182,6 +196,7 @@ export class Process implements Runnable {
 
   /** Puts an exit or down message into the mailbox, whatever its bound. */
   deliverSignal(message: unknown): void {
+    if (this.tracer !== undefined) this.tracer.receive(message);
     this.mailbox.pushSignal(message);
     this.#wake();
   }
@@ -228,12 +243,16 @@ export class Process implements Runnable {
 
   /** The message that was taken out of the mailbox, whose room goes to what was offered. */
   #taken(message: unknown): unknown {
+    this.handled++;
     if (this.#offers !== undefined) this.#admit(this.#offers);
     return message;
   }
 
   #admit(offers: PendingOffers): void {
-    offers.admit(this.mailbox, (from) => this.#host.answerOffer(this.pid, from));
+    offers.admit(this.mailbox, (from, message) => {
+      this.tracer?.receive(message);
+      this.#host.answerOffer(this.pid, from);
+    });
     if (offers.length === 0) this.#offers = undefined;
   }
 
@@ -351,6 +370,7 @@ export class Process implements Runnable {
       for (let handled = 0; handled < MESSAGES_PER_RUN; handled++) {
         const message = mailbox.take();
         if (message === NOTHING) break;
+        this.handled++;
         const result = handler(message);
         if (result instanceof Promise) result.catch((thrown) => this.#failed(thrown));
         if (!this.alive) return;

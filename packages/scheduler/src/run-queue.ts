@@ -92,6 +92,11 @@ export class RunQueue {
     this.#environment.setImmediate(this.#finishTurn);
   }
 
+  /** The clock, read at most once in this turn for whoever asks: it may be late by the length of a turn. */
+  coarseNow(): number {
+    return this.#turnEndScheduled ? this.#clockReadAt : this.#environment.now();
+  }
+
   /** Counts one message. @returns whether the event loop is due. */
   turnIsOver(): boolean {
     if (--this.#messagesUntilClockRead > 0) return this.#turnOver;

@@ -7,9 +7,11 @@
  *   - to another node as a parcel to the home thread, which hands it to the remote port (`remote.ts`).
  * Each pair of processes has exactly one such way, and each way is first in, first out.
  */
+import { DIAGNOSTICS, publishDrop, publishEvent } from './diagnostics.js';
 import type { Environment } from './environment.js';
 import { ThreadDownError } from './errors.js';
 import { type ExitReason, isFailure, portableReason } from './exit-reason.js';
+import { Inspection } from './inspection/inspection.js';
 import type { Logger } from './logger.js';
 import type { MailboxBound } from './mailbox.js';
 import { Mesh } from './mesh.js';
@@ -24,7 +26,8 @@ import {
 } from './parcel.js';
 import { type AnyPid, formatRef, type NodeName, type Pid, pidPrefix, type Ref } from './pid.js';
 import { checkPortable, freezeMessage } from './portable.js';
-import { Process, type ProcessHost } from './process.js';
+import { Process } from './process.js';
+import type { ProcessHost } from './process-host.js';
 import type { RemotePort } from './remote.js';
 import { Router } from './router.js';
 import { RunQueue } from './run-queue.js';
@@ -72,6 +75,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   readonly root: Pid;
   readonly services = new Services(this);
   readonly router = new Router(this);
+  readonly inspection = new Inspection(this);
   /** Takes what other threads say of spawns. */
   onSpawnControl: (thread: number, control: SpawnControl) => void = () => {};
   /** Told of a lost thread, after the links and monitors that led to it. */
@@ -108,9 +112,11 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     const { mailbox } = this.options;
     const bounded = bound === undefined ? mailbox : { ...mailbox, ...bound };
     const process = new Process(this, pid, parent, label, trapExit, bounded);
+    process.startedAt = Math.floor(this.#runQueue.coarseNow());
     this.processes.set(pid, process);
     this.counters.spawned++;
     this.options.onLoad(this.processes.size);
+    if (DIAGNOSTICS.spawn.hasSubscribers) publishEvent('spawn', { pid, parent, label, thread: this.options.thread });
     return process;
   }
 
@@ -147,6 +153,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     if (registration !== undefined) this.freeName(registration.name, pid);
     // Listeners and loggers are user code: they must not run between two signals.
     if (abort !== undefined) queueMicrotask(() => abort.abort(reason));
+    if (DIAGNOSTICS.exit.hasSubscribers) publishEvent('exit', { pid, label, reason, thread: this.options.thread });
     if (isFailure(reason)) queueMicrotask(() => this.options.logger.error({ pid, label, reason }, 'process failed'));
   }
 
@@ -169,6 +176,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
 
   countDropped(reason: string, count = 1): void {
     this.counters.dropped[reason] = (this.counters.dropped[reason] ?? 0) + count;
+    if (DIAGNOSTICS.drop.hasSubscribers) publishDrop(this.options.thread, reason, count);
   }
 
   // --- names ---------------------------------------------------------------------------------------------
@@ -287,6 +295,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     const prefix = pidPrefix(this.options.node, this.options.creation, thread);
     for (const [name, pid] of this.names) if (pid.startsWith(prefix)) this.names.delete(name);
     this.#partFrom((pid) => pid.startsWith(prefix), reason);
+    this.services.threadDown(thread);
     this.onThreadDown(thread);
   }
 

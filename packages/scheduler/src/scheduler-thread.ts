@@ -1,7 +1,8 @@
 /** One scheduler thread from within: a runtime, reached by every other thread and controlled by home. */
-import type { Remote } from 'comlink';
+import { type Remote, transfer } from 'comlink';
 import type { Environment } from './environment.js';
 import { BlockingWorkError } from './errors.js';
+import { memoryOf, snapshotOfThread, type ThreadSnapshot } from './inspection/snapshot.js';
 import { limitLog } from './log-limit.js';
 import type { Logger } from './logger.js';
 import type { MeshPort } from './mesh-port.js';
@@ -65,6 +66,10 @@ export function startSchedulerThread<Port>(
     attach,
     setName: (name, pid) => void runtime.names.set(name, pid),
     inspect: (): ThreadInfo => runtime.inspect(),
+    snapshot: async (): Promise<ThreadSnapshot> => {
+      const snapshot = await snapshotOfThread(runtime);
+      return transfer(snapshot, memoryOf(snapshot));
+    },
     shutDown: () => runtime.shutDown(),
   };
 }

@@ -151,6 +151,11 @@ export interface Self {
   exit(reason: ExitReason): never;
   /** Sends an exit signal to another process; `kill` cannot be trapped. */
   exitProcess(pid: AnyPid, reason: ExitReason): void;
+  /**
+   * Whether a process of this node lives, in order with what this process has sent it before: after an exit with `kill`
+   * it is false. Rejects with `TypeError` for a process of another node, which a monitor tells about.
+   */
+  isAlive(pid: AnyPid): Promise<boolean>;
   /** @returns the former value. */
   setTrapExit(trapExit: boolean): boolean;
 

@@ -1,8 +1,9 @@
 /**
- * Parts of a node that live on its home thread, asked by processes of any thread.
+ * Parts of a node that live on one of its threads, most of them on the home thread, asked from any thread.
  *
- * A request goes to home and its answer comes back as parcels between threads, in order with what the thread
- * sends otherwise. Parcels never come from a peer, so a service knows that who asks is a process of this node.
+ * A request goes there and its answer comes back as parcels between threads, in order with what the thread sends otherwise:
+ * a service finds that every signal has arrived that the same thread sent before it asked, if it looks before it waits for
+ * anything. Parcels never come from a peer, so a service knows that who asks is a process of this node.
  */
 import { ThreadDownError } from './errors.js';
 import type { ServiceControl } from './parcel.js';
@@ -14,6 +15,7 @@ import { HOME, type Runtime } from './runtime.js';
 export type Service = (from: Pid, body: unknown) => unknown;
 
 interface Waiting {
+  readonly thread: number;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -28,21 +30,36 @@ export class Services {
     this.#runtime = runtime;
   }
 
-  /** On the home thread: answers requests for `service` from now on. */
+  /** Answers requests for `service` to this thread from now on. */
   provide(service: string, answer: Service): void {
     if (this.#services.has(service)) throw new TypeError(`service "${service}" is provided already`);
     this.#services.set(service, answer);
   }
 
-  async request(from: Pid, service: string, body: unknown): Promise<unknown> {
-    if (this.#runtime.options.thread === HOME) return this.#answer(from, service, this.#runtime.prepare(body));
+  /** Asks the home thread. Rejects with what the service throws. */
+  request(from: Pid, service: string, body: unknown): Promise<unknown> {
+    return this.ask(HOME, from, service, body);
+  }
+
+  /** Asks a thread. Rejects with what the service throws, and with `ThreadDownError` where the thread is gone or ends. */
+  async ask(thread: number, from: Pid, service: string, body: unknown): Promise<unknown> {
+    if (this.#runtime.options.thread === thread) return this.#answer(from, service, this.#runtime.prepare(body));
     return new Promise((resolve, reject) => {
       const request = this.#requests++;
-      if (!this.#runtime.sendControl(HOME, { type: 'request', request, from, service, body })) {
-        return reject(new ThreadDownError('the home thread has ended'));
+      if (!this.#runtime.sendControl(thread, { type: 'request', request, from, service, body })) {
+        return reject(threadDown(thread));
       }
-      this.#waiting.set(request, { resolve, reject });
+      this.#waiting.set(request, { thread, resolve, reject });
     });
+  }
+
+  /** Fails what that thread was asked and can no longer answer. */
+  threadDown(thread: number): void {
+    for (const [request, waiting] of this.#waiting) {
+      if (waiting.thread !== thread) continue;
+      this.#waiting.delete(request);
+      waiting.reject(threadDown(thread));
+    }
   }
 
   control(thread: number, control: ServiceControl): void {
@@ -81,4 +98,8 @@ export class Services {
     this.#waiting.delete(request);
     return waiting;
   }
+}
+
+function threadDown(thread: number): ThreadDownError {
+  return new ThreadDownError(`thread ${thread} has ended`);
 }

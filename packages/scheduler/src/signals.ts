@@ -44,6 +44,7 @@ export class Signals {
   finish(process: Process, given: ExitReason): void {
     if (!process.alive) return;
     const reason = portableReason(given);
+    if (process.tracer !== undefined) process.tracer.exit(reason);
     const { pid, links, monitors, watchers } = process;
     process.release();
     this.#host.remove(process, reason);
@@ -61,17 +62,17 @@ export class Signals {
   link(process: Process, to: Pid): void {
     if (to === process.pid || process.links?.has(to)) return;
     addLink(process, to);
-    this.send({ type: 'link', from: process.pid, to });
+    this.#sendOf(process, { type: 'link', from: process.pid, to });
   }
 
   unlink(process: Process, to: Pid): void {
-    if (process.links?.delete(to)) this.send({ type: 'unlink', from: process.pid, to });
+    if (process.links?.delete(to)) this.#sendOf(process, { type: 'unlink', from: process.pid, to });
   }
 
   monitor(process: Process, ref: Ref, to: Pid, name?: string): void {
     addMonitor(process, ref, to, name);
     // A process never hears of its own end.
-    if (to !== process.pid) this.send({ type: 'monitor', from: process.pid, to, ref });
+    if (to !== process.pid) this.#sendOf(process, { type: 'monitor', from: process.pid, to, ref });
   }
 
   /** @returns whether there was such a monitor, still to fire. */
@@ -79,8 +80,19 @@ export class Signals {
     const monitor = process.monitors?.get(ref);
     if (monitor === undefined) return false;
     process.monitors?.delete(ref);
-    this.send({ type: 'demonitor', from: process.pid, to: monitor.pid, ref });
+    this.#sendOf(process, { type: 'demonitor', from: process.pid, to: monitor.pid, ref });
     return true;
+  }
+
+  /** Sends an exit in the name of `process`. */
+  exit(process: Process, to: AnyPid, reason: ExitReason): void {
+    this.#sendOf(process, {
+      type: 'exit',
+      from: process.pid,
+      to: to as Pid,
+      reason: portableReason(reason),
+      linked: false,
+    });
   }
 
   /** Answers, in the place of a process that is not there, what expects an answer. */
@@ -105,6 +117,11 @@ export class Signals {
     }
   }
 
+  #sendOf(process: Process, signal: Signal): void {
+    if (process.tracer !== undefined) process.tracer.signal('out', signal);
+    this.send(signal);
+  }
+
   #drain(): void {
     if (this.#draining) return;
     this.#draining = true;
@@ -119,6 +136,7 @@ export class Signals {
   #apply(signal: Signal): void {
     const process = this.#host.find(signal.to);
     if (process === undefined) return this.#host.sendAway(signal);
+    if (process.tracer !== undefined) process.tracer.signal('in', signal);
     switch (signal.type) {
       case 'link':
         addLink(process, signal.from);

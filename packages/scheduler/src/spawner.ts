@@ -80,6 +80,7 @@ export class Spawner {
     const body = typeof code === 'function' ? code : code.body;
     const label = options?.label ?? (code.name || 'anonymous');
     const process = this.#runtime.create(parent?.pid, label, options?.trapExit === true, options?.mailbox);
+    if (typeof code !== 'function') process.definition = code;
     if (parent !== undefined && options !== undefined) {
       const link = options.link === true;
       const monitor = this.#monitorRef(options.monitor);
@@ -180,6 +181,7 @@ export class Spawner {
   ): Promise<Pid> {
     const definition = await loadDefinition('process', module, name);
     const process = this.#create(settings);
+    process.definition = definition;
     if (settings.name !== undefined) await this.#nameOrFail(process, settings.name);
     if (parent !== undefined) this.#bond(parent, process.pid, settings.link === true, settings.monitor);
     started?.(process.pid);

@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { BlockingJob } from './blocking-work.js';
+import type { ThreadSnapshot } from './inspection/snapshot.js';
 import type { Logger } from './logger.js';
 import type { MailboxBound } from './mailbox.js';
 import type { NodeName, Pid } from './pid.js';
@@ -25,6 +26,7 @@ export interface ThreadControl<Port> {
   attach(thread: number, slot: number, port: Port): void;
   setName(name: string, pid: Pid): void;
   inspect(): ThreadInfo;
+  snapshot(): Promise<ThreadSnapshot>;
   /** Ends every process with `shutdown` and posts what that causes. */
   shutDown(): void;
 }

@@ -77,6 +77,26 @@ export class ThreadPool<Port> {
     return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   }
 
+  /** What threads answer within so many ms, and which did not. One that ends meanwhile is in neither. */
+  async askWithin<T>(
+    timeoutMs: number,
+    ask: (control: Remote<ThreadControl<Port>>) => Promise<T>,
+  ): Promise<{ readonly answers: readonly T[]; readonly silent: readonly number[] }> {
+    const answers: T[] = [];
+    const silent = new Set<number>();
+    const asked = [...this.#threads].map(async ([thread, handle]) => {
+      silent.add(thread);
+      try {
+        answers.push(await handle.call(ask));
+      } catch (error) {
+        if (!(error instanceof ThreadDownError)) return;
+      }
+      silent.delete(thread);
+    });
+    await this.#within(timeoutMs, Promise.all(asked));
+    return { answers: [...answers], silent: [...silent] };
+  }
+
   /** Ends a thread at once, whatever it is doing. */
   async end(thread: number): Promise<void> {
     await this.#threads.get(thread)?.terminate({ cause: 'terminated' });

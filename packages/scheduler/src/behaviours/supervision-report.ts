@@ -5,6 +5,7 @@
  * A supervisor on any thread tells the home thread, which writes it to the node's log and tells whoever watches.
  * A report is on the home thread before anything that follows from it where the supervisor waits for `tell`.
  */
+import { DIAGNOSTICS, publishEvent } from '../diagnostics.js';
 import { describeReason, type ExitReason } from '../exit-reason.js';
 import type { Logger } from '../logger.js';
 import type { Pid } from '../pid.js';
@@ -63,6 +64,7 @@ export type SupervisionReport = RestartReport | WaitReport | GiveUpReport | Kill
 
 /** Tells the node of `self`. Resolves when it has been told; never rejects, because nobody's life depends on it. */
 export async function tell(self: Self, report: SupervisionReport): Promise<void> {
+  if (report.type === 'restart' && DIAGNOSTICS.restart.hasSubscribers) publishEvent('restart', report);
   await self.request(SUPERVISION, report).catch(() => {});
 }
 

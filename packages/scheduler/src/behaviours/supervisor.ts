@@ -17,6 +17,7 @@
  * `simple_one_for_one` only arguments are taken.
  */
 import { defineProcess } from '../definition.js';
+import { showSupervisor } from '../inspection/supervisor-view.js';
 import type { Self } from '../self.js';
 import { reply } from './call.js';
 import { isServerMessage, type RefusedMessage } from './server-message.js';
@@ -56,6 +57,7 @@ export function defineSupervisor<Args extends readonly unknown[]>(
     const given = await init(...args);
     if (given === 'ignore') return self.exit('ignore');
     const supervisor = new SupervisorProcess(self, name, resolveSupervisorInit(given), start.starter);
+    showSupervisor(self, supervisor);
     await supervisor.startAll();
     finishStart(self, start);
     return supervisor.run((message) => answer(self, supervisor, message));
