@@ -6,9 +6,11 @@ import type { Channels } from '@liminal-node/channels';
 import type { Distribution } from '@liminal-node/distribution';
 import type { Pg } from '@liminal-node/pg';
 import type { Environment, Scheduler } from '@liminal-node/scheduler';
+import type { NodeApplication } from './application.js';
 import type { HttpServer } from './http-server.js';
 
 export interface DrainedParts {
+  readonly application: NodeApplication;
   readonly scheduler: Scheduler;
   readonly distribution: Distribution;
   readonly pg: Pg;
@@ -20,11 +22,17 @@ export interface DrainedParts {
 /** The last steps are kept this much of the time, as a part and in milliseconds, whatever those before them took. */
 const RESERVE = { part: 0.25, maxMs: 1_000 };
 
+/**
+ * The application is kept this part of the time before that: it is enough, by default, for a child that hangs to
+ * be killed after its shutdown time, and named.
+ */
+const APPLICATION_PART = 0.6;
+
 /** How often mailboxes are looked at while they empty. Only a draining node polls. */
 const LOOK_INTERVAL_MS = 10;
 
 export async function drainNode(
-  { scheduler, distribution, pg, channelGroups, channels, http }: DrainedParts,
+  { application, scheduler, distribution, pg, channelGroups, channels, http }: DrainedParts,
   timeoutMs: number,
   environment: Environment,
 ): Promise<{ cut: readonly string[] }> {
@@ -32,15 +40,18 @@ export async function drainNode(
   const deadline = environment.now() + timeoutMs;
   const reserveMs = Math.min(RESERVE.maxMs, timeoutMs * RESERVE.part);
   const earlier = deadline - reserveMs;
+  const stopAt = application.hasTree ? earlier - (timeoutMs - reserveMs) * APPLICATION_PART : earlier;
   const within = async (step: Promise<unknown>, by: number, whenCut: string): Promise<void> => {
     if (!(await settlesBy(environment, step, by))) cut.push(whenCut);
   };
   // From here on no peer sends new work; publishes of this node still reach the peers.
   for (const groups of [channelGroups, pg]) leaveAll(groups);
-  await within(distribution.leave(), earlier, 'not every peer acknowledged that this node leaves');
-  const unread = await emptyMailboxes(scheduler, environment, earlier, deadline - reserveMs / 2);
+  await within(distribution.leave(), stopAt, 'not every peer acknowledged that this node leaves');
+  const unread = await emptyMailboxes(scheduler, environment, stopAt, stopAt + reserveMs / 2);
   if (unread === undefined) cut.push('a scheduler thread is blocked, and its mailboxes were not read');
   else if (unread > 0) cut.push(`${unread} messages in mailboxes were not read`);
+  // Its children may still publish and send as they end.
+  cut.push(...(await application.stop(Math.max(0, earlier - environment.now()))));
   channels.close();
   channelGroups.stop();
   pg.stop();

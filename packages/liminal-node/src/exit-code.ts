@@ -15,8 +15,10 @@ export const EXIT = {
   connect: 4,
   /** The cookie is refused: by the other node, or here because it is unsafe. */
   cookie: 5,
-  /** The module of `--app` does not load, or its default export failed. */
+  /** The module of `--app` does not load, its default export failed, or a child of its application did not start. */
   app: 6,
+  /** The application ended by itself, because its top supervisor gave up, and the node with it. */
+  applicationEnded: 7,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

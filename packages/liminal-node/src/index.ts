@@ -24,9 +24,12 @@ export type { GroupChange, Pg } from '@liminal-node/pg';
  */
 export {
   type AnyPid,
+  type Application,
+  ApplicationError,
   type AttachedProcess,
   CallError,
   CallTimeoutError,
+  type ChildSpec,
   call,
   cast,
   child,
@@ -70,12 +73,16 @@ export {
   reply,
   restartChild,
   type Self,
+  type ServedBy,
+  type ServerAddress,
   type ServerPid,
   type Snapshot,
   type SpawnEvent,
   type SpawnOptions,
   StartError,
+  type SupervisorDefinition,
   SupervisorError,
+  type SupervisorInit,
   type SupervisorPid,
   sendAfter,
   sendEvery,
@@ -93,7 +100,8 @@ export {
   whichChildren,
   wrap,
 } from '@liminal-node/scheduler';
+export type { App, AppTree } from './application.js';
 export { CookieError } from './cookie.js';
 export { HttpListenError } from './http-server.js';
-export { type ClusterMember, type LiminalNode, type NodeOptions, startNode } from './node.js';
+export { type ClusterMember, type LiminalNode, type NodeEnd, type NodeOptions, startNode } from './node.js';
 export { attachTo, ConnectError, type RemoteNode, RequestError } from './remote-node.js';

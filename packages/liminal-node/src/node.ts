@@ -19,6 +19,7 @@ import {
   type AttachedProcess,
   type AttachOptions,
   type Destination,
+  type ExitReason,
   type LocalSpawnOptions,
   type NodeName,
   type Pid,
@@ -27,8 +28,10 @@ import {
   parseNodeName,
   Scheduler,
   type SpawnOptions,
+  type SupervisorPid,
   systemEnvironment,
 } from '@liminal-node/scheduler';
+import { type App, NodeApplication } from './application.js';
 import { checkCookieReach, resolveCookie } from './cookie.js';
 import { drainNode } from './drain.js';
 import { firstJoin } from './first-join.js';
@@ -43,6 +46,14 @@ export type { ClusterMember, Envelope, NodeOptions, PublishOptions, Receipt };
 
 /** The scope of the groups that an application joins by itself. */
 const APPLICATION_SCOPE = 'application';
+
+/** How a node has ended. */
+export interface NodeEnd {
+  /** What `drainTimeoutMs` cut short, as sentences; empty where nothing was lost. */
+  readonly cut: readonly string[];
+  /** Why the application ended by itself, and the node with it; undefined where the node was told to drain. */
+  readonly application: ExitReason | undefined;
+}
 
 export interface LiminalNode extends AsyncDisposable {
   readonly name: NodeName;
@@ -91,23 +102,45 @@ export interface LiminalNode extends AsyncDisposable {
   health(): Health;
 
   /**
-   * Leaves the cluster in order: readiness off; local members leave their groups and the peers are told that
-   * the node leaves, and acknowledge; what was accepted is delivered, here and to the peers; processes are
-   * stopped, then connections. Idempotent.
-   * @returns what `drainTimeoutMs` cut short, as sentences; empty where nothing was lost.
+   * Starts the application of this node, as the option `app` does, and resolves when it is up. A node has one.
+   * Rejects with `ApplicationError` (`ERR_LIMINAL_APPLICATION`), which names the child that did not start and
+   * why: nothing of the tree is left then, and the node is as before. Rejects with `OptionError` for what is no
+   * tree, and with an `AbortError` where the node drains meanwhile.
    */
-  drain(): Promise<{ readonly cut: readonly string[] }>;
-  /** Resolves when the node has been drained. */
-  readonly closed: Promise<void>;
+  startApp(app: App): Promise<void>;
+  /** The top supervisor of the application; undefined where none runs. */
+  readonly application: SupervisorPid | undefined;
+
+  /**
+   * Leaves the cluster in order: readiness off; local members leave their groups and the peers are told that
+   * the node leaves, and acknowledge; what was accepted is delivered here; the application is stopped, in the
+   * reverse order of its start; what was sent is delivered to the peers; all other processes are stopped, then
+   * connections. Idempotent.
+   */
+  drain(): Promise<NodeEnd>;
+  /** Resolves when the node has been drained, by `drain` or because its application has ended by itself. */
+  readonly closed: Promise<NodeEnd>;
 }
 
 /**
  * Starts a node in this program. It resolves when each seed has been joined, and has told its subscriptions, or
- * could not be reached at the first try; joining goes on behind.
- * @throws OptionError, CookieError, ListenError, HttpListenError; nothing is left running then.
+ * could not be reached at the first try, and then the application is up; joining goes on behind.
+ * @throws OptionError, CookieError, ListenError, HttpListenError, ApplicationError; nothing is left running then.
  */
 export async function startNode(given?: Partial<NodeOptions>): Promise<LiminalNode> {
   const options = resolveNodeOptions(given);
+  const node = await openNode(options);
+  if (options.app === undefined) return node;
+  try {
+    await node.startApp(options.app);
+    return node;
+  } catch (error) {
+    await node.drain();
+    throw error;
+  }
+}
+
+async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
   const listen = options.listen === 'off' ? null : parseListenAddress(options.listen);
   const { cookie, cookieFile, logger, drainTimeoutMs } = options;
   const secret = await resolveCookie({ cookie, cookieFile });
@@ -158,10 +191,16 @@ export async function startNode(given?: Partial<NodeOptions>): Promise<LiminalNo
     await firstJoin(distribution, channelGroups, options.joinTimeoutMs, systemEnvironment);
 
     let draining = false;
+    let applicationEnd: ExitReason | undefined;
+    const application = new NodeApplication(scheduler, logger, (reason) => {
+      applicationEnd = reason;
+      drain().catch(() => {});
+    });
     const health = (): Health => {
+      const { isStarting: starting } = application;
       const threads = scheduler.threads.length;
       const wantedThreads = scheduler.options.threads;
-      const unmet = unmetConditions({ draining, threads, wantedThreads, peers: distribution.peers() });
+      const unmet = unmetConditions({ draining, starting, threads, wantedThreads, peers: distribution.peers() });
       return { live: true, ready: unmet.length === 0, unmet };
     };
     const parts = { scheduler, distribution, pg, channelGroups, channels, clusterSync };
@@ -169,17 +208,25 @@ export async function startNode(given?: Partial<NodeOptions>): Promise<LiminalNo
     const http = await openHttp(options.http, health, metrics, options);
     if (http !== undefined) keep(http);
 
-    let closed = (): void => {};
-    const closedPromise = new Promise<void>((resolve) => {
+    let closed = (_end: NodeEnd | Promise<NodeEnd>): void => {};
+    const closedPromise = new Promise<NodeEnd>((resolve) => {
       closed = resolve;
     });
-    let drained: Promise<{ cut: readonly string[] }> | undefined;
-    const drain = (): Promise<{ cut: readonly string[] }> => {
+    let drained: Promise<NodeEnd> | undefined;
+    const drain = (): Promise<NodeEnd> => {
       draining = true;
-      drained ??= drainNode({ ...parts, http }, drainTimeoutMs, systemEnvironment).finally(closed);
+      if (drained === undefined) {
+        drained = drainNode({ ...parts, application, http }, drainTimeoutMs, systemEnvironment).then((end) => ({
+          ...end,
+          application: applicationEnd,
+        }));
+        closed(drained);
+      }
       return drained;
     };
-    return {
+    // Whoever drains is told of a failure; nobody needs to listen here.
+    closedPromise.catch(() => {});
+    const node: LiminalNode = {
       name,
       creation: scheduler.creation,
       listen: distribution.address,
@@ -197,10 +244,15 @@ export async function startNode(given?: Partial<NodeOptions>): Promise<LiminalNo
       members,
       membership: (signal) => distribution.membership(signal),
       health,
+      startApp: (app) => application.start(app, node),
+      get application() {
+        return application.supervisor;
+      },
       drain,
       closed: closedPromise,
       [Symbol.asyncDispose]: async () => void (await drain()),
     };
+    return node;
   } catch (error) {
     for (const part of started) await part[Symbol.asyncDispose]();
     throw error;

@@ -20,6 +20,8 @@ import {
   wholeNumber,
 } from '@liminal-node/scheduler';
 
+import { type App, appFault } from './application.js';
+
 /** What can be tuned of the connections between nodes; see `DistributionSettings` for each. */
 export type DistributionTuning = Omit<
   DistributionSettings,
@@ -36,6 +38,11 @@ export type DistributionTuning = Omit<
 >;
 
 export interface NodeOptions {
+  /**
+   * The application: a supervision tree, or a function that is called with the node and may return one. It runs
+   * before `startNode` resolves; when its top supervisor ends by itself, the node ends. @default none
+   */
+  readonly app: App | undefined;
   /** `name@host`, unique in the cluster. @default `node-` and a random number, @127.0.0.1 */
   readonly name: string;
   /** `host:port` where other nodes may connect, port 0 for any free one, or `off`. @default '127.0.0.1:0' */
@@ -56,7 +63,7 @@ export interface NodeOptions {
   readonly hidden: boolean;
   /** Connect to the nodes that peers tell of as well. @default true */
   readonly dialLearned: boolean;
-  /** Milliseconds that `drain` may take to deliver what was accepted. @default 10,000 */
+  /** Milliseconds that `drain` may take to deliver what was accepted and to stop the application. @default 10,000 */
   readonly drainTimeoutMs: number;
   /** Limits of the heap of each scheduler thread. @default Node's own */
   readonly resourceLimits: ThreadResourceLimits | undefined;
@@ -104,6 +111,7 @@ const optional =
     value === undefined ? undefined : check(value);
 
 const CHECKS: OptionChecks<NodeOptions> = {
+  app: appFault,
   name,
   listen: address,
   http: address,
@@ -127,6 +135,7 @@ const CHECKS: OptionChecks<NodeOptions> = {
 /** @throws OptionError that names the option. */
 export function resolveNodeOptions(given: Partial<NodeOptions> | undefined): Readonly<NodeOptions> {
   const defaults: NodeOptions = {
+    app: undefined,
     name: `node-${randomCreation(systemEnvironment).toString(36)}@127.0.0.1`,
     listen: '127.0.0.1:0',
     http: 'off',

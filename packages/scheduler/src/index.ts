@@ -11,6 +11,13 @@ export {
 } from 'comlink';
 export { Audience } from './audience.js';
 export { type BackOff, backOffMs } from './back-off.js';
+export {
+  type Application,
+  applicationSpec,
+  type RunningApplication,
+  startApplication,
+} from './behaviours/application.js';
+export { ApplicationError } from './behaviours/application-error.js';
 export { type CallOptions, call, cast, reply, type ServerAddress, type ServerPid } from './behaviours/call.js';
 export { CallError, CallTimeoutError } from './behaviours/call-error.js';
 export {

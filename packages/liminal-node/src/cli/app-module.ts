@@ -1,15 +1,15 @@
 /**
- * The user's own program inside `start`: a module whose default export is called with the node.
+ * The user's own program inside `start`: a module whose default export is the application of the node, or a
+ * function that is called with the node and may return one.
  */
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { ApplicationError, describeReason, type ErrorReason, isFailure, OptionError } from '@liminal-node/scheduler';
+import { type App, appFault, faultOf } from '../application.js';
 import { EXIT } from '../exit-code.js';
 import type { LiminalNode } from '../node.js';
 import { CliFailure, codeOf, sentence } from './failure.js';
-
-/** The default export of a module for `--app`. What it returns is awaited before the node says that it is ready. */
-export type App = (node: LiminalNode) => unknown;
 
 /**
  * @param file a path relative to the working directory.
@@ -24,8 +24,11 @@ export async function loadApp(file: string): Promise<App> {
   const module = (await import(pathToFileURL(path).href).catch((error: unknown) => {
     throw refuse(loadCause(error));
   })) as { default?: unknown };
-  if (typeof module.default !== 'function') {
-    throw refuse(`its default export is ${kindOf(module.default)}; write: export default async function (node) { … }`);
+  const fault = module.default === undefined ? 'is missing' : appFault(module.default);
+  if (fault !== undefined) {
+    throw refuse(
+      `its default export ${fault}. Write: export default defineSupervisor(import.meta.url, …), or: export default async function (node) { … }`,
+    );
   }
   return module.default as App;
 }
@@ -33,14 +36,23 @@ export async function loadApp(file: string): Promise<App> {
 /** @throws CliFailure (app) */
 export async function runApp(app: App, file: string, node: LiminalNode): Promise<void> {
   try {
-    await app(node);
+    await node.startApp(app);
   } catch (error) {
-    throw new CliFailure(
-      EXIT.app,
-      `The app ${file} failed: its default export threw ${describe(error)}. The node was stopped.`,
-      { cause: error },
-    );
+    throw new CliFailure(EXIT.app, `The app ${file} failed: ${failure(error)}. The node was stopped.`, {
+      cause: error,
+    });
   }
+}
+
+function failure(error: unknown): string {
+  if (error instanceof OptionError) return `what its default export returned ${faultOf(error)}`;
+  if (!(error instanceof ApplicationError)) return describe(error);
+  const { child, reason, cause } = error;
+  if (cause !== undefined) return `its default export threw ${describe(cause)}`;
+  const who = child === undefined ? 'its top supervisor' : `its child "${child}"`;
+  const { stack } = isFailure(reason) ? (reason as ErrorReason).error : {};
+  const place = placeOf({ stack: stack ?? '' });
+  return `${who} did not start: ${describeReason(reason)}${place === undefined ? '' : ` (${place})`}`;
 }
 
 function loadCause(error: unknown): string {
@@ -62,7 +74,7 @@ function messageOfFirstLine(error: unknown): string {
 }
 
 /** A syntax error's place is the first line of its stack; any other's is that of the first frame. */
-function placeOf({ stack = '' }: Error): string | undefined {
+function placeOf({ stack = '' }: Pick<Error, 'stack'>): string | undefined {
   const first = /^file:\/\/\S+:\d+$/m.exec(stack.split('\n', 1)[0] ?? '');
   if (first !== null) return first[0];
   // The frames of a loader are not what the user wrote.
@@ -70,8 +82,4 @@ function placeOf({ stack = '' }: Error): string | undefined {
   return frames
     .map((line) => /^\s+at .*?(file:\/\/[^\s)]+:\d+:\d+)/.exec(line)?.[1])
     .find((place) => place !== undefined);
-}
-
-function kindOf(value: unknown): string {
-  return value === undefined ? 'missing' : `no function but ${value === null ? 'null' : `of type ${typeof value}`}`;
 }

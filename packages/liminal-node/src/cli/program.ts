@@ -23,7 +23,7 @@ Nodes prove to each other that they have the same cookie: LIMINAL_COOKIE, --cook
 which the first start makes. On several machines, give every node the same one.
 
 Exit codes: 0 done, 1 failed or cut short, 2 wrong usage or input, 3 cannot listen, 4 cannot connect,
-5 cookie refused, 6 the app does not load.
+5 cookie refused, 6 the app does not start, 7 the application gave up.
 `;
 
 /** Throws commander's errors instead of ending the OS process, and prints nothing but help. */

@@ -3,9 +3,11 @@
  *
  * In order: check the flags, load the app, find the cookie, start the node, run the app, say that it is ready,
  * and then tell of peers. The first signal drains: readiness off, the peers are told, what was accepted is
- * delivered, processes are stopped; exit 0, or 1 with a list of what was cut. A second signal ends it at once.
+ * delivered, the application and then all other processes are stopped; exit 0, or 1 with a list of what was cut.
+ * A second signal ends it at once. Where the application ends by itself the node drains as well; exit 7.
  */
 import { hostname } from 'node:os';
+import { describeReason } from '@liminal-node/scheduler';
 import { Command, Option } from 'commander';
 import { checkCookieReach, resolveCookie } from '../cookie.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
@@ -38,7 +40,8 @@ Examples:
   liminal-node start --name b@127.0.0.1 --listen 127.0.0.1:4371 --http 127.0.0.1:4381 --seed 127.0.0.1:4370
                                                        a second node, which joins the first
   liminal-node start --listen 127.0.0.1:0 --http off   any free port, no HTTP
-  liminal-node start --app ./app.js                    runs: export default async function (node) { … }
+  liminal-node start --app ./app.js                    runs: export default defineSupervisor(import.meta.url, …),
+                                                       or: export default async function (node) { … }
   LIMINAL_LISTEN=127.0.0.1:4372 liminal-node start     every flag can be set in the environment; flags win
 `;
 
@@ -85,7 +88,12 @@ export function startCommand(context: Context): Command {
         .env('LIMINAL_DRAIN_TIMEOUT'),
     )
     .addOption(cookieFileOption())
-    .addOption(new Option('--app <file>', 'a module whose default export is called with the node').env('LIMINAL_APP'))
+    .addOption(
+      new Option(
+        '--app <file>',
+        'a module whose default export is a supervision tree, or a function that is called with the node and may return one',
+      ).env('LIMINAL_APP'),
+    )
     .addOption(jsonOption('print one JSON object a line; the first has "event":"ready" and the real addresses'))
     .addOption(logLevelOption('warn'))
     .addHelpText('after', EXAMPLES)
@@ -114,12 +122,13 @@ async function start(flags: StartFlags, cookieFile: string | undefined, context:
     logger: await openLog(flags.logLevel, flags.json === true),
   });
   try {
-    if (app !== undefined) await Promise.race([runApp(app, flags.app ?? '', node), aborted(signal)]);
-    if (!signal.aborted) {
+    const over = Promise.race([aborted(signal), node.closed]).then(() => 'over' as const);
+    const started = app === undefined ? undefined : runApp(app, flags.app ?? '', node);
+    if ((await Promise.race([over, started])) !== 'over') {
       const { name, listen, http, creation } = node;
       const join = listen === null ? undefined : await joinCommand({ name, listen, http, cookieFile: cookie.file });
       await report.ready({ name, listen, http, creation, cookie, join });
-      await Promise.race([tellPeers(node, report, signal), aborted(signal), node.closed]);
+      await Promise.race([tellPeers(node, report, signal), over]);
     }
     return await stop(node, report, context);
   } finally {
@@ -141,9 +150,14 @@ async function tellPeers(node: LiminalNode, report: StartReport, signal: AbortSi
 
 async function stop(node: LiminalNode, report: StartReport, { interruption, stderr }: Context): Promise<ExitCode> {
   if (interruption.signal.aborted) await report.draining(String(interruption.signal.reason));
-  const { cut } = await node.drain();
-  await report.stopped(cut);
+  const { cut, application } = await node.drain();
+  await report.stopped(cut, application);
   for (const what of cut) await stderr.line(`cut short: ${what}`);
+  if (application !== undefined) {
+    const reason = describeReason(application);
+    await stderr.line(`liminal-node: The application has ended by itself (${reason}), and the node with it.`);
+    return EXIT.applicationEnded;
+  }
   return cut.length === 0 ? EXIT.ok : EXIT.failed;
 }
 

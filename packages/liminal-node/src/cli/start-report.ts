@@ -2,6 +2,7 @@
  * What `start` prints: for people, or with `--json` one object a line, the first of which is
  * `{"event":"ready",…}` with the real addresses. `docs/cli.md` lists the events.
  */
+import { describeReason, type ExitReason } from '@liminal-node/scheduler';
 import type { Output } from './output.js';
 
 export interface Ready {
@@ -19,7 +20,8 @@ export interface StartReport {
   peerUp(node: string, address: string | null): Promise<void>;
   peerDown(node: string, reason: string): Promise<void>;
   draining(signal: string): Promise<void>;
-  stopped(cut: readonly string[]): Promise<void>;
+  /** @param application why it ended by itself, if it did. */
+  stopped(cut: readonly string[], application?: ExitReason): Promise<void>;
 }
 
 export function startReport(stdout: Output, json: boolean): StartReport {
@@ -35,7 +37,8 @@ function forPrograms(stdout: Output): StartReport {
     peerUp: (node, address) => event('peer-up', { node, address }),
     peerDown: (node, reason) => event('peer-down', { node, reason }),
     draining: (signal) => event('draining', { signal }),
-    stopped: (cut) => event('stopped', { cut }),
+    stopped: (cut, application) =>
+      event('stopped', { cut, ...(application !== undefined && { application: describeReason(application) }) }),
   };
 }
 
