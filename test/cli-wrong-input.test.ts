@@ -2,13 +2,14 @@
  * Every wrong input of the command line: one sentence on stderr that names cause and remedy, nothing on
  * stdout, no stack trace, and the documented exit code.
  */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type CliOptions,
   type CliResult,
   type NodeProcess,
+  ROOT,
   runCli,
   startNodeProcess,
   temporaryHome,
@@ -80,7 +81,11 @@ describe('the command line refuses', () => {
 });
 
 describe('an app that does not load', () => {
+  const SERVER = `import { child, defineServer, defineSupervisor } from 'liminal-node';
+    const db = defineServer(import.meta.url, 'db', { init() { throw new Error('no database'); } });`;
   const home = temporaryHome();
+  mkdirSync(join(home, 'node_modules'));
+  symlinkSync(join(ROOT, 'packages', 'liminal-node'), join(home, 'node_modules', 'liminal-node'));
   const app = (name: string, text: string): string => {
     writeFileSync(join(home, name), text);
     return name;
@@ -93,7 +98,17 @@ describe('an app that does not load', () => {
 
   it.each<[string, string, readonly string[]]>([
     ['no.mjs', '', ['default export is missing', 'export default']],
-    ['five.mjs', 'export default 5', ['no function', 'number']],
+    ['five.mjs', 'export default 5', ['default export must be what defineSupervisor makes', 'export default']],
+    ['returns.mjs', 'export default () => 5', ['returned must be what defineSupervisor makes', 'The node was stopped']],
+    ['empty.mjs', 'export default []', ['default export has no children']],
+    ['worker.mjs', `${SERVER} export default child(db, [])`, ['put the child "db" into a list']],
+    ['id.mjs', `${SERVER} export default [{ ...child(db, []), id: 5 }]`, ['child spec that is refused', 'option id']],
+    [
+      'child.mjs',
+      `${SERVER} const inner = defineSupervisor(import.meta.url, 'inner', () => ({ children: [child(db, [])] }));
+      export default () => [child(inner, [])]`,
+      ['its child "inner/db" did not start: Error: no database', 'child.mjs:2:', 'The node was stopped'],
+    ],
     ['syntax.mjs', 'export default (', ['SyntaxError']],
     ['import.mjs', "import 'not-installed-anywhere'", ["Cannot find package 'not-installed-anywhere'"]],
     ['throws.mjs', 'throw new RangeError("boom")', ['RangeError: boom', 'throws.mjs:1:7']],

@@ -1,7 +1,7 @@
 /**
  * The commands at work, as the README shows them, on free ports.
  */
-import { statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -10,6 +10,7 @@ import {
   type JsonLine,
   type NodeProcess,
   parseLine,
+  ROOT,
   runCli,
   startCli,
   startNodeProcess,
@@ -146,6 +147,61 @@ describe('start', () => {
     expect(await a.cli.exit()).toEqual({ code: 1, signal: null });
     expect(await a.cli.event('stopped')).toEqual({ event: 'stopped', cut: ['3 messages in mailboxes were not read'] });
     expect(a.cli.stderr.text).toContain('cut short: 3 messages in mailboxes were not read');
+  });
+
+  describe('with a supervision tree as its app', () => {
+    /** A folder with `app.mjs`, whose default export is `tree`. */
+    const folder = (tree: string): string => {
+      const home = temporaryHome();
+      mkdirSync(join(home, 'node_modules'));
+      symlinkSync(join(ROOT, 'packages', 'liminal-node'), join(home, 'node_modules', 'liminal-node'));
+      const parts = `import { child, defineProcess, defineServer, defineSupervisor } from 'liminal-node';
+        const worker = defineServer(import.meta.url, 'worker', {
+          init({ self }, name) { self.setTrapExit(true); return name; },
+          async terminate({ state }) {
+            console.log('ends ' + state);
+            if (state === 'hangs') await new Promise(() => {});
+          },
+        });
+        const crasher = defineProcess(import.meta.url, 'crasher', () => { throw new Error('no database'); });`;
+      writeFileSync(join(home, 'app.mjs'), `${parts}\nexport default ${tree};`);
+      return home;
+    };
+    // Threads write to stdout by way of the home thread; without any, lines come in the order of their cause.
+    const flags = ['--app', 'app.mjs', '--threads', '0'];
+
+    it('stops it in reverse order on SIGTERM, kills a child that hangs, and says so with exit code 1', async () => {
+      const children = `[child(worker, ['first']), child(worker, ['hangs'], { id: 'two', shutdown: 50 }),
+        child(worker, ['last'], { id: 'three' })]`;
+      const home = folder(`defineSupervisor(import.meta.url, 'shop', () => ({ children: ${children} }))`);
+      await using a = await startNodeProcess(flags, { home, cwd: home });
+      a.cli.signal('SIGTERM');
+      expect(await a.cli.exit()).toEqual({ code: 1, signal: null });
+      const cut = 'the child "two" of the supervisor "shop" did not end within 50 ms, and had to be killed';
+      expect(a.cli.stdout.lines.slice(1)).toEqual([
+        '{"event":"draining","signal":"SIGTERM"}',
+        'ends last',
+        'ends hangs',
+        'ends first',
+        JSON.stringify({ event: 'stopped', cut: [cut] }),
+      ]);
+      expect(a.cli.stderr.text).toContain(`cut short: ${cut}`);
+    });
+
+    it('ends with it, with exit code 7 and the causes in the log, when its top supervisor gives up', async () => {
+      const home = folder("[child(worker, ['first']), child(crasher, [])]");
+      const args = ['start', '--json', '--listen', '127.0.0.1:0', '--http', 'off', ...flags];
+      await using a = startCli(args, { home, cwd: home });
+      expect(await a.exit()).toEqual({ code: 7, signal: null });
+      expect(a.stdout.lines.at(-1)).toBe('{"event":"stopped","cut":[],"application":"shutdown"}');
+      expect(a.stdout.lines).toContain('ends first');
+      for (const said of ['a child was started again', 'gave up', 'the node ends with it', 'Error: no database']) {
+        expect(a.stderr.text).toContain(said);
+      }
+      expect(a.stderr.lines.at(-1)).toBe(
+        'liminal-node: The application has ended by itself (shutdown), and the node with it.',
+      );
+    });
   });
 
   it('stops for a SIGINT that comes while the app is still starting', async () => {

@@ -98,6 +98,18 @@ describe('the example of the README', () => {
     expect(await b.received(subscription, 1)).toEqual([{ id: 1 }]);
     await b.connectedTo();
   });
+
+  it('of a supervision tree compiles, says what its comments say, and ends by itself', async () => {
+    const main = exampleFile('run.ts');
+    writeFileSync(join(folder, 'app.ts'), exampleFile('app.ts'));
+    writeFileSync(join(folder, 'run.ts'), main);
+    expect(compile('app.ts', 'run.ts')).toEqual([]);
+    const { code, stdout, stderr } = await run('run.js');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const promised = [...main.matchAll(/console\.log\(.*\);\s+\/\/ (.*)/g)].map(([, output]) => output);
+    expect(promised).toEqual(['42', 'ERR_LIMINAL_CALL']);
+    expect(stdout.trim().split('\n')).toEqual(promised);
+  });
 });
 
 describe('the example of objects in the README', () => {
