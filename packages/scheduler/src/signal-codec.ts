@@ -25,6 +25,7 @@ export const SIGNAL_OP = {
   exit: 7,
   down: 8,
   offer: 9,
+  unlinked: 10,
 } as const;
 
 /** A process within its node. */
@@ -59,6 +60,7 @@ export function encodeSignal(signal: Signal): Uint8Array {
   switch (signal.type) {
     case 'link':
     case 'unlink':
+    case 'unlinked':
       break;
     case 'monitor':
     case 'demonitor':
@@ -112,6 +114,7 @@ export function readHead(bytes: Uint8Array): Incoming {
     case SIGNAL_OP.exit:
     case SIGNAL_OP.down:
     case SIGNAL_OP.offer:
+    case SIGNAL_OP.unlinked:
       return { kind: 'signal', to: readAddress(reader) };
     default:
       throw new ProtocolError('unknown signal', `signal operation ${op}`);
@@ -141,6 +144,8 @@ function decodeRest(op: number, from: Pid, to: Pid, reader: ByteReader, trusted:
       return { type: 'link', from, to };
     case SIGNAL_OP.unlink:
       return { type: 'unlink', from, to };
+    case SIGNAL_OP.unlinked:
+      return { type: 'unlinked', from, to };
     case SIGNAL_OP.monitor:
       return { type: 'monitor', from, to, ref: ref() };
     case SIGNAL_OP.demonitor:

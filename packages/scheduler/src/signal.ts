@@ -43,6 +43,8 @@ export function isDown(message: unknown): message is DownMessage {
 export type Signal =
   | { readonly type: 'link'; readonly from: Pid; readonly to: Pid }
   | { readonly type: 'unlink'; readonly from: Pid; readonly to: Pid }
+  /** Acknowledges an unlink. */
+  | { readonly type: 'unlinked'; readonly from: Pid; readonly to: Pid }
   | { readonly type: 'monitor'; readonly from: Pid; readonly to: Pid; readonly ref: Ref }
   | { readonly type: 'demonitor'; readonly from: Pid; readonly to: Pid; readonly ref: Ref }
   /** `linked`: travels along a link, and counts only while the receiver still has that link. */

@@ -3,6 +3,8 @@
  *
  * - A link is a set entry at both ends. An exit that travels along a link counts only while the receiver
  *   still has the entry, which makes an unlink final and ends each link with exactly one signal.
+ * - An unlink is acknowledged. A link that comes before that was sent before the other end knew of the unlink,
+ *   which takes it away there: it counts for nothing here either, and so both ends always agree.
  * - A monitor is an entry at the watched process and one at the watcher; a down counts only while the watcher
  *   has its entry, which makes each monitor end with exactly one message.
  * - A process ends through `finish`, once, whatever ended it. Its name is free before anybody is told.
@@ -28,6 +30,8 @@ export interface SignalHost {
 export class Signals {
   readonly #host: SignalHost;
   readonly #queue: Signal[] = [];
+  /** For each process, those that it has unlinked, with how many acknowledgements are to come. */
+  readonly #unlinking = new Map<Pid, Map<Pid, number>>();
   #draining = false;
 
   constructor(host: SignalHost) {
@@ -47,6 +51,7 @@ export class Signals {
     if (process.tracer !== undefined) process.tracer.exit(reason);
     const { pid, links, monitors, watchers } = process;
     process.release();
+    this.#unlinking.delete(pid);
     this.#host.remove(process, reason);
     for (const to of links ?? []) this.#queue.push({ type: 'exit', from: pid, to, reason, linked: true });
     for (const [ref, to] of watchers ?? []) this.#queue.push({ type: 'down', from: pid, to, ref, reason });
@@ -66,7 +71,10 @@ export class Signals {
   }
 
   unlink(process: Process, to: Pid): void {
-    if (process.links?.delete(to)) this.#sendOf(process, { type: 'unlink', from: process.pid, to });
+    if (!process.links?.delete(to)) return;
+    const unlinking = this.#unlinking.get(process.pid) ?? new Map<Pid, number>();
+    this.#unlinking.set(process.pid, unlinking.set(to, (unlinking.get(to) ?? 0) + 1));
+    this.#sendOf(process, { type: 'unlink', from: process.pid, to });
   }
 
   monitor(process: Process, ref: Ref, to: Pid, name?: string): void {
@@ -101,6 +109,7 @@ export class Signals {
     if (signal.type === 'link') this.send({ type: 'exit', from, to, reason, linked: true });
     else if (signal.type === 'monitor') this.send({ type: 'down', from, to, ref: signal.ref, reason });
     else if (signal.type === 'offer') this.#host.answerOffer(from, to, reason);
+    else if (signal.type === 'unlink') this.send({ type: 'unlinked', from, to });
   }
 
   /** Ends every link and monitor of `process` that leads to a process for which `isGone` is true. */
@@ -115,6 +124,9 @@ export class Signals {
     for (const [ref, watcher] of [...(process.watchers ?? [])]) {
       if (isGone(watcher)) process.watchers?.delete(ref);
     }
+    const unlinking = this.#unlinking.get(to);
+    for (const pid of unlinking?.keys() ?? []) if (isGone(pid)) unlinking?.delete(pid);
+    if (unlinking?.size === 0) this.#unlinking.delete(to);
   }
 
   #sendOf(process: Process, signal: Signal): void {
@@ -139,10 +151,14 @@ export class Signals {
     if (process.tracer !== undefined) process.tracer.signal('in', signal);
     switch (signal.type) {
       case 'link':
-        addLink(process, signal.from);
+        if (!this.#unlinking.get(signal.to)?.has(signal.from)) addLink(process, signal.from);
         break;
       case 'unlink':
         process.links?.delete(signal.from);
+        this.send({ type: 'unlinked', from: signal.to, to: signal.from });
+        break;
+      case 'unlinked':
+        this.#unlinked(signal.to, signal.from);
         break;
       case 'monitor':
         process.watchers ??= new Map();
@@ -168,6 +184,14 @@ export class Signals {
       default:
         signal satisfies never;
     }
+  }
+
+  #unlinked(pid: Pid, from: Pid): void {
+    const unlinking = this.#unlinking.get(pid);
+    const left = (unlinking?.get(from) ?? 0) - 1;
+    if (left > 0) unlinking?.set(from, left);
+    else unlinking?.delete(from);
+    if (unlinking?.size === 0) this.#unlinking.delete(pid);
   }
 
   #applyExit(process: Process, from: Pid, reason: ExitReason, linked: boolean): void {

@@ -178,5 +178,6 @@ test('operations keep their numbers', () => {
     exit: 7,
     down: 8,
     offer: 9,
+    unlinked: 10,
   });
 });

@@ -75,6 +75,8 @@ class SimulatedThread implements ThreadHandle<SimulatedPort> {
   readonly #world: SimulatedWorld;
   readonly #control: Remote<ThreadControl<SimulatedPort>>;
   readonly #turns: Lane;
+  /** What home hears of it by control calls. */
+  readonly #homeward: readonly Lane[];
   readonly #waiting = new Set<(error: Error) => void>();
   readonly #onDown: (cause: ThreadDownCause) => void;
   readonly #down: Promise<void>;
@@ -102,11 +104,8 @@ class SimulatedThread implements ThreadHandle<SimulatedPort> {
     this.#down = new Promise((resolve) => {
       this.#isDown = resolve;
     });
-    const homeward = remoteControl(
-      () => home,
-      agenda.lane(HOME, `home hears thread ${thread} ask`),
-      agenda.lane(thread, `thread ${thread} hears home answer`),
-    );
+    const asked = agenda.lane(HOME, `home hears thread ${thread} ask`);
+    const homeward = remoteControl(() => home, asked, agenda.lane(thread, `thread ${thread} hears home answer`));
     const requests = agenda.lane(thread, `thread ${thread} hears home ask`);
     const answers = agenda.lane(HOME, `home hears thread ${thread} answer`);
     let control: ThreadControl<SimulatedPort> | undefined;
@@ -114,6 +113,7 @@ class SimulatedThread implements ThreadHandle<SimulatedPort> {
     requests.push(() => {
       control = startSchedulerThread(settings, environment, homeward, (port) => this.#open(port));
     });
+    this.#homeward = [asked, answers];
     this.#control = remoteControl(() => control as ThreadControl<SimulatedPort>, requests, answers);
   }
 
@@ -153,6 +153,7 @@ class SimulatedThread implements ThreadHandle<SimulatedPort> {
     this.#world.forget(this.thread);
     agenda.once(HOME, `home hears of the end of thread ${this.thread}`, () => {
       this.#hasEnded = true;
+      for (const lane of this.#homeward) lane.close();
       const why = describeCause(cause);
       for (const fail of this.#waiting) fail(new ThreadDownError(`thread ${this.thread} has ended: ${why}`));
       this.#waiting.clear();
