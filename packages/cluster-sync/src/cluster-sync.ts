@@ -16,7 +16,7 @@
 import type { Channels, ClusterObserver, Publication, RemoteReceipt, RemoteTarget } from '@liminal-node/channels';
 import { type Distribution, FrameType, type Session } from '@liminal-node/distribution';
 import type { Pg } from '@liminal-node/pg';
-import type { Logger, NodeName, Pid } from '@liminal-node/scheduler';
+import { flowOfPid, type Logger, type NodeName, type Pid } from '@liminal-node/scheduler';
 
 /** The scope whose groups are the channels. */
 export const CHANNELS_SCOPE = 'channels';
@@ -58,13 +58,14 @@ export class ClusterSync implements ClusterObserver {
     this.#groups.leave(channel, pid);
   }
 
-  onPublish({ channel, encode }: Publication): RemoteReceipt {
+  onPublish({ channel, head, encode }: Publication): RemoteReceipt {
+    const flow = flowOfPid(head.publisher);
     const queued: Session[] = [];
     let dropped = 0;
     for (const node of this.#groups.nodes(channel)) {
       const session = this.#sessions.session(node);
       const outcome =
-        session === undefined ? 'gone' : this.#sessions.send(session, FrameType.PUBLISH, encode(), 'data');
+        session === undefined ? 'gone' : this.#sessions.send(session, FrameType.PUBLISH, encode(), 'data', flow);
       if (outcome === 'queued' && session !== undefined) {
         queued.push(session);
         continue;

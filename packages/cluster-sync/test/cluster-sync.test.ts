@@ -83,13 +83,15 @@ function settled(): void {
   settle(a.distribution, b.distribution, c.distribution);
 }
 
+const PUBLISHER = 'b@h#1.0.7';
+
 function publish(node: SyncNode, channel: string): ReturnType<ClusterSync['onPublish']> & { encoded: number } {
   let encoded = 0;
   const encode = (): Uint8Array => {
     encoded++;
     return new Uint8Array([1, 2, 3]);
   };
-  const receipt = node.sync.onPublish({ channel, head: {} as never, encode });
+  const receipt = node.sync.onPublish({ channel, head: { publisher: PUBLISHER } as never, encode });
   return { ...receipt, encoded };
 }
 
@@ -228,7 +230,10 @@ describe('a publish', () => {
   it('skips and counts a member whose node has no session any more', () => {
     const stale = new ClusterSync({ ...a.pg, nodes: () => ['d@127.0.0.1' as NodeName] }, a.sessions.port, silentLogger);
     const encode = (): Uint8Array => new Uint8Array();
-    expect(stale.onPublish({ channel: 'orders', head: {} as never, encode })).toMatchObject({ nodes: 0, dropped: 1 });
+    expect(stale.onPublish({ channel: 'orders', head: { publisher: PUBLISHER } as never, encode })).toMatchObject({
+      nodes: 0,
+      dropped: 1,
+    });
     expect(stale.counters.skipped.gone).toBe(1);
     expect(a.sessions.sent).toEqual([]);
   });

@@ -23,10 +23,12 @@ export interface Distribution extends AsyncDisposable {
   session(node: NodeName): Session | undefined;
 
   /**
-   * Queues one frame. Never blocks, never throws for a dead session. Frames of one lane arrive in the order
-   * sent, `signal` and `data` count as one lane. `body` is kept until it is written: do not change it.
+   * Queues one frame. Never blocks, never throws for a dead session. Control frames arrive in the order sent;
+   * so do the frames of one flow, `signal` and `data` together, while flows take turns, so that a long frame
+   * or a long queue of one sender holds up no other. `body` is kept until it is written: do not change it.
+   * @param flow a number for the sender, see `flowOfPid`. @default one flow for all that have none
    */
-  send(session: Session, type: number, body: Uint8Array, lane: Lane): SendOutcome;
+  send(session: Session, type: number, body: Uint8Array, lane: Lane, flow?: number): SendOutcome;
 
   /**
    * The one handler of a frame type from 32 to 255, called in the order of arrival and only while the session

@@ -28,6 +28,8 @@ export const FrameType = {
   PEERS: 20,
   /** I close this session because you broke the protocol, and how. */
   CLOSE: 21,
+  /** A part of a long frame of another layer. */
+  FRAGMENT: 22,
   /** A signal between processes. */
   SIGNAL: 32,
   PG_SNAPSHOT: 40,

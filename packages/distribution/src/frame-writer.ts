@@ -10,7 +10,7 @@
 import type { Environment, Timer } from '@liminal-node/scheduler';
 import type { DistributionCounters } from './counters.js';
 import type { FrameConnection } from './frame-connection.js';
-import type { Batch, OutboundQueue, QueueMark } from './outbound-queue.js';
+import type { Batch, OutboundQueue } from './outbound-queue.js';
 import { setPatientTimer } from './patience.js';
 
 /** Bytes that are worth a write before the turn ends. */
@@ -33,7 +33,7 @@ export class FrameWriter {
   #scheduled = false;
   #stopped = false;
   #deadline: Timer | undefined;
-  #flushes: { readonly mark: QueueMark; resolve(): void }[] = [];
+  #flushes: { readonly mark: number; resolve(): void }[] = [];
 
   constructor(connection: FrameConnection, queue: OutboundQueue, options: FrameWriterOptions) {
     this.#connection = connection;
@@ -83,7 +83,7 @@ export class FrameWriter {
     if (this.#stopped) return;
     this.#inFlight = undefined;
     this.#queue.release(batch);
-    this.#options.counters.framesOut += batch.controlFrames + batch.dataFrames;
+    this.#options.counters.framesOut += batch.frames;
     this.#options.counters.bytesOut += batch.bytes.length;
     if (this.#flushes.length > 0) {
       const past = this.#flushes.filter(({ mark }) => this.#queue.isPast(mark));

@@ -17,8 +17,13 @@ import { MIN_FRAME_BYTES } from './options.js';
 /** The versions of the protocol that this program speaks. History: 1, the first. */
 export const PROTOCOL = { min: 1, max: 1 } as const;
 
-/** Features offered, a bit each. None yet. Offer only what is implemented end to end. */
-export const FEATURES = 0;
+/** Features offered, a bit each. Offer only what is implemented end to end. */
+export const FEATURE = {
+  /** Puts the fragments of long frames together. */
+  fragments: 1,
+} as const;
+
+export const FEATURES: number = FEATURE.fragments;
 
 /** The cap on a frame before the peer is known. */
 export const MAX_HANDSHAKE_FRAME_BYTES = 1_024;

@@ -47,7 +47,7 @@ export interface Identity {
 }
 
 /** What the peer said of itself; true only once it has proved that it knows the cookie. */
-export type Peer = Pick<Hello, 'name' | 'creation' | 'hidden' | 'address' | 'maxFrameBytes'>;
+export type Peer = Pick<Hello, 'name' | 'creation' | 'hidden' | 'address' | 'maxFrameBytes' | 'features'>;
 
 export type HandshakeState =
   | { readonly at: 'challenge awaited'; readonly hello: Uint8Array; readonly own: Uint8Array }
@@ -256,8 +256,8 @@ function present(self: Identity, challenge: Uint8Array): Hello {
   return { ...range, name, creation, hidden, address, maxFrameBytes, challenge };
 }
 
-function peerOf({ name, creation, hidden, address, maxFrameBytes }: Hello): Peer {
-  return { name, creation, hidden, address, maxFrameBytes };
+function peerOf({ name, creation, hidden, address, maxFrameBytes, features }: Hello): Peer {
+  return { name, creation, hidden, address, maxFrameBytes, features };
 }
 
 function wrongCookie(self: Identity, peer: Peer): string {

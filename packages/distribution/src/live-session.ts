@@ -4,9 +4,12 @@
  */
 import type { NodeName } from '@liminal-node/scheduler';
 import { count, type DistributionCounters } from './counters.js';
+import { FragmentAssembler } from './fragment.js';
 import type { FrameConnection, FrameOwner } from './frame-connection.js';
+import { FrameType } from './frame-type.js';
 import { FrameWriter } from './frame-writer.js';
 import type { Peer } from './handshake.js';
+import { FEATURE } from './handshake-message.js';
 import { Heartbeat } from './heartbeat.js';
 import type { DistributionSettings } from './options.js';
 import { OutboundQueue } from './outbound-queue.js';
@@ -49,6 +52,7 @@ export class LiveSession implements Session, FrameOwner {
   leaving = false;
   readonly #connection: FrameConnection;
   readonly #queue: OutboundQueue;
+  readonly #assembler: FragmentAssembler;
   readonly #writer: FrameWriter;
   readonly #now: () => number;
   readonly #counters: DistributionCounters;
@@ -74,7 +78,9 @@ export class LiveSession implements Session, FrameOwner {
     this.#counters = counters;
     this.#events = events;
     this.#connection = connection;
-    this.#queue = new OutboundQueue(settings);
+    const takesFragments = (peer.features & FEATURE.fragments) !== 0;
+    this.#queue = new OutboundQueue(settings, { maxBodyBytes: this.maxBodyBytes, takesFragments });
+    this.#assembler = new FragmentAssembler(settings.maxFrameBytes - 1);
     const stuck = (): void => events.over(this, 'write timeout');
     this.#writer = new FrameWriter(connection, this.#queue, { environment, writeTimeoutMs, counters, stuck });
     connection.owner = this;
@@ -89,10 +95,10 @@ export class LiveSession implements Session, FrameOwner {
     return this.#connection.remoteAddress;
   }
 
-  send(type: number, body: Uint8Array, lane: Lane): SendOutcome {
+  send(type: number, body: Uint8Array, lane: Lane, flow?: number): SendOutcome {
     if (!this.up) return 'gone';
     if (body.length > this.maxBodyBytes) return this.#refuse(lane, 'frame too long');
-    switch (this.#queue.push(type, body, lane)) {
+    switch (this.#queue.push(type, body, lane, flow)) {
       case 'queued':
         this.#writer.schedule();
         return 'queued';
@@ -127,7 +133,8 @@ export class LiveSession implements Session, FrameOwner {
 
   frame(type: number, body: Uint8Array): void {
     this.#counters.framesIn++;
-    this.#events.frame(this, type, body);
+    const whole = type === FrameType.FRAGMENT ? this.#assembler.push(body) : { type, body };
+    if (whole !== undefined) this.#events.frame(this, whole.type, whole.body);
   }
 
   received(): void {

@@ -128,8 +128,8 @@ export class LocalNode implements Distribution {
     return this.#sessions.get(node);
   }
 
-  send(session: Session, type: number, body: Uint8Array, lane: Lane): SendOutcome {
-    return session instanceof LiveSession ? session.send(type, body, lane) : 'gone';
+  send(session: Session, type: number, body: Uint8Array, lane: Lane, flow?: number): SendOutcome {
+    return session instanceof LiveSession ? session.send(type, body, lane, flow) : 'gone';
   }
 
   onFrame(type: number, handler: FrameHandler): void {

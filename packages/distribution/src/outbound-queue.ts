@@ -1,21 +1,27 @@
 /**
- * What waits to be written to one peer: a queue of control frames and a queue of data frames, each with a
- * budget in bytes.
+ * What waits to be written to one peer: a queue of control frames, and the flows of what processes send, each
+ * with a budget in bytes.
  *
- * 1. `push` queues a frame or refuses it. A `signal` frame stands in the data queue, in order with the data of
- *    its sender, but is paid for from the control budget, because it must be delivered. A frame is always taken
+ * 1. `push` queues a frame or refuses it. A `signal` frame stands in its sender's flow, in order with the data of
+ *    that sender, but is paid for from the control budget, because it must be delivered. A frame is always taken
  *    where nothing else is paid for from its budget, so that a budget never forbids a frame of legal size.
- * 2. `take` fills a buffer with the next bytes: control frames first, then data; a frame that was begun is
- *    finished before anything else. Frames may be cut anywhere between two buffers.
+ * 2. `take` fills a buffer with the next bytes: control frames first, then the flows in turn (`flow-queue.ts`);
+ *    a piece that was begun is finished before anything else. Pieces may be cut anywhere between two buffers.
  * 3. `release` gives a buffer's bytes back to the budgets once it is written. `clear` gives back all there is;
  *    a release after it does nothing. So every byte is given back exactly once.
  */
 import { Fifo } from './fifo.js';
+import { FlowQueue, type PeerLimits, type Piece, type QueuedFrame } from './flow-queue.js';
 import { HEADER_BYTES, writeHeader } from './frame.js';
 import type { Lane } from './session.js';
 
 /** The most bytes in one buffer to write. */
 export const BATCH_BYTES = 256 * 1_024;
+
+/** Room in a buffer for what fragments have beside the bytes that were paid for. */
+const FRAGMENT_HEADS_BYTES = 64;
+
+const NO_HEAD = new Uint8Array(0);
 
 export interface QueueLimits {
   readonly maxControlQueueBytes: number;
@@ -27,42 +33,36 @@ export type PushOutcome = 'queued' | 'over data budget' | 'over control budget';
 /** One buffer to write, and what it settles. */
 export interface Batch {
   readonly bytes: Uint8Array;
-  /** Paid for from the control budget. */
+  /** Paid for from the control budget: of the pieces that end in this buffer, as is `dataBytes`. */
   readonly controlBytes: number;
   readonly dataBytes: number;
-  /** Frames that end in this buffer, by queue. */
-  readonly controlFrames: number;
-  readonly dataFrames: number;
+  /** Frames that end in this buffer. */
+  readonly frames: number;
+  /** Those frames by the mark that they were pushed before. */
+  readonly byMark: readonly { readonly mark: number; frames: number }[];
 }
 
-/** A point in both queues: how many frames each had taken in before. */
-export interface QueueMark {
-  readonly control: number;
-  readonly data: number;
-}
-
-interface Entry {
-  readonly type: number;
-  readonly body: Uint8Array;
-  readonly lane: Lane;
-}
+type OpenBatch = { -readonly [K in keyof Batch]: Batch[K] } & { readonly byMark: { mark: number; frames: number }[] };
 
 export class OutboundQueue {
   readonly #limits: QueueLimits;
-  readonly #control = new Fifo<Entry>();
-  readonly #data = new Fifo<Entry>();
-  /** The frame of which a part is in a batch already, and how many of its bytes. */
-  #begun: Entry | undefined;
+  readonly #control = new Fifo<QueuedFrame>();
+  readonly #flows: FlowQueue;
+  /** The piece of which a part is in a batch already, and how many of its bytes. */
+  #begun: Piece | undefined;
   #begunBytes = 0;
   #waitingBytes = 0;
   #controlBytes = 0;
   #dataBytes = 0;
-  #pushed = { control: 0, data: 0 };
-  #written = { control: 0, data: 0 };
+  /** Frames that were pushed since have this mark; one that is asked for goes to those before. */
+  #mark = 0;
+  /** Frames that have not been written, by mark, oldest first. */
+  readonly #unwritten = new Map<number, number>();
   #cleared = false;
 
-  constructor(limits: QueueLimits) {
+  constructor(limits: QueueLimits, peer: PeerLimits) {
     this.#limits = limits;
+    this.#flows = new FlowQueue(peer);
   }
 
   /** Bytes in no batch yet. */
@@ -84,7 +84,8 @@ export class OutboundQueue {
     return this.#begun === undefined || this.#begunBytes === 0;
   }
 
-  push(type: number, body: Uint8Array, lane: Lane): PushOutcome {
+  /** @param flow whose order the frame keeps; without meaning for `control`. */
+  push(type: number, body: Uint8Array, lane: Lane, flow = 0): PushOutcome {
     const size = HEADER_BYTES + body.length;
     if (lane === 'data') {
       if (this.#dataBytes > 0 && this.#dataBytes + size > this.#limits.maxDataQueueBytes) return 'over data budget';
@@ -96,73 +97,93 @@ export class OutboundQueue {
       this.#controlBytes += size;
     }
     this.#waitingBytes += size;
-    if (lane === 'control') {
-      this.#pushed.control++;
-      this.#control.push({ type, body, lane });
-    } else {
-      this.#pushed.data++;
-      this.#data.push({ type, body, lane });
-    }
+    this.#unwritten.set(this.#mark, (this.#unwritten.get(this.#mark) ?? 0) + 1);
+    const frame = { type, body, lane, mark: this.#mark };
+    if (lane === 'control') this.#control.push(frame);
+    else this.#flows.push(flow, frame);
     return 'queued';
   }
 
   /** The next bytes to write, at most `BATCH_BYTES`; undefined where nothing waits. */
   take(): Batch | undefined {
     if (this.#waitingBytes === 0) return undefined;
-    const bytes = Buffer.allocUnsafe(Math.min(BATCH_BYTES, this.#waitingBytes));
-    const batch = { bytes: bytes as Uint8Array, controlBytes: 0, dataBytes: 0, controlFrames: 0, dataFrames: 0 };
+    const bytes = Buffer.allocUnsafe(Math.min(BATCH_BYTES, this.#waitingBytes + FRAGMENT_HEADS_BYTES));
+    const batch = { bytes: bytes as Uint8Array, controlBytes: 0, dataBytes: 0, frames: 0, byMark: [] };
     let at = 0;
     while (at < bytes.length) {
-      const entry = this.#begun ?? this.#control.shift() ?? this.#data.shift();
-      if (entry === undefined) break;
-      const start = at;
-      let done = this.#begun === undefined ? 0 : this.#begunBytes;
-      this.#begun = entry;
-      if (done === 0) {
-        if (bytes.length - at < HEADER_BYTES) {
-          this.#begunBytes = 0;
-          break;
-        }
-        writeHeader(bytes, at, entry.type, entry.body.length);
-        at += HEADER_BYTES;
-        done = HEADER_BYTES;
+      const piece = this.#begun ?? this.#next();
+      if (piece === undefined) break;
+      const least = HEADER_BYTES + piece.head.length + Math.min(1, piece.part.length);
+      if (this.#begun === undefined && bytes.length - at < least) {
+        this.#begun = piece;
+        this.#begunBytes = 0;
+        break;
       }
-      const from = done - HEADER_BYTES;
-      const room = bytes.length - at;
-      const part = entry.body.length - from <= room && from === 0 ? entry.body : entry.body.subarray(from, from + room);
-      bytes.set(part, at);
-      at += part.length;
-      done += part.length;
-      this.#begunBytes = done;
-      if (entry.lane === 'data') batch.dataBytes += at - start;
-      else batch.controlBytes += at - start;
-      if (done === HEADER_BYTES + entry.body.length) {
-        this.#begun = undefined;
-        if (entry.lane === 'control') batch.controlFrames++;
-        else batch.dataFrames++;
-      }
+      at = this.#copy(piece, bytes, at);
+      if (this.#begun === undefined) this.#settle(piece, batch);
     }
-    this.#waitingBytes -= at;
     batch.bytes = at === bytes.length ? bytes : bytes.subarray(0, at);
     return batch;
+  }
+
+  #next(): Piece | undefined {
+    const control = this.#control.shift();
+    if (control === undefined) return this.#flows.shift();
+    return { type: control.type, head: NO_HEAD, part: control.body, of: control, isLast: true };
+  }
+
+  /** Copies as much of the piece as there is room for. @returns where it ends. */
+  #copy(piece: Piece, target: Uint8Array, start: number): number {
+    const { type, head, part } = piece;
+    let at = start;
+    if (this.#begun === undefined || this.#begunBytes === 0) {
+      writeHeader(target, at, type, head.length + part.length);
+      target.set(head, at + HEADER_BYTES);
+      at += HEADER_BYTES + head.length;
+    }
+    const from = this.#begun === undefined ? 0 : this.#begunBytes;
+    const room = target.length - at;
+    const copied = from === 0 && part.length <= room ? part : part.subarray(from, from + room);
+    target.set(copied, at);
+    const done = from + copied.length === part.length;
+    this.#begun = done ? undefined : piece;
+    this.#begunBytes = done ? 0 : from + copied.length;
+    return at + copied.length;
+  }
+
+  /** A piece is in the batch to its end. */
+  #settle({ part, of, isLast }: Piece, batch: OpenBatch): void {
+    const cost = part.length + (isLast ? HEADER_BYTES : 0);
+    this.#waitingBytes -= cost;
+    if (of.lane === 'data') batch.dataBytes += cost;
+    else batch.controlBytes += cost;
+    if (!isLast) return;
+    batch.frames++;
+    const last = batch.byMark.at(-1);
+    if (last?.mark === of.mark) last.frames++;
+    else batch.byMark.push({ mark: of.mark, frames: 1 });
   }
 
   release(batch: Batch): void {
     if (this.#cleared) return;
     this.#controlBytes -= batch.controlBytes;
     this.#dataBytes -= batch.dataBytes;
-    this.#written.control += batch.controlFrames;
-    this.#written.data += batch.dataFrames;
+    for (const { mark, frames } of batch.byMark) {
+      const left = (this.#unwritten.get(mark) ?? 0) - frames;
+      if (left > 0) this.#unwritten.set(mark, left);
+      else this.#unwritten.delete(mark);
+    }
   }
 
-  /** Where the queues end now. */
-  mark(): QueueMark {
-    return { ...this.#pushed };
+  /** A mark behind everything that has been pushed so far. */
+  mark(): number {
+    return this.#mark++;
   }
 
-  /** Whether all before `mark` has been written. */
-  isPast(mark: QueueMark): boolean {
-    return this.#written.control >= mark.control && this.#written.data >= mark.data;
+  /** Whether all that was pushed before `mark` was asked for has been written. */
+  isPast(mark: number): boolean {
+    const oldest = this.#unwritten.keys().next();
+    return oldest.done === true || oldest.value > mark;
   }
 
   /** Throws away what waits. @returns frames that were not written in full, as far as is known. */
@@ -170,12 +191,14 @@ export class OutboundQueue {
     if (this.#cleared) return 0;
     this.#cleared = true;
     this.#control.clear();
-    this.#data.clear();
+    this.#flows.clear();
     this.#begun = undefined;
     this.#waitingBytes = 0;
     this.#controlBytes = 0;
     this.#dataBytes = 0;
-    const { control, data } = this.#pushed;
-    return control - this.#written.control + data - this.#written.data;
+    let unwritten = 0;
+    for (const frames of this.#unwritten.values()) unwritten += frames;
+    this.#unwritten.clear();
+    return unwritten;
   }
 }

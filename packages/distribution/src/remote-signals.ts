@@ -3,9 +3,9 @@
  * session ends the links and monitors across it.
  *
  * A signal that must be delivered either is queued or takes the session down, and `nodeDown` is the answer
- * then. A message over the budget is dropped and counted. A signal for another life of the node is refused here.
+ * then. A message over the budget is dropped and counted. Each process is a flow of its own. A signal for another life of the node is refused here.
  */
-import type { SignalEndpoint } from '@liminal-node/scheduler';
+import { flowOfSignal, type SignalEndpoint } from '@liminal-node/scheduler';
 import type { Distribution } from './distribution.js';
 import { FrameType } from './frame-type.js';
 
@@ -14,7 +14,8 @@ export function connectSignals(distribution: Distribution, endpoint: SignalEndpo
     send(node, creation, signal, mustDeliver) {
       const session = distribution.session(node);
       if (session === undefined || (creation !== 0 && session.creation !== creation)) return false;
-      return distribution.send(session, FrameType.SIGNAL, signal, mustDeliver ? 'signal' : 'data') !== 'gone';
+      const lane = mustDeliver ? 'signal' : 'data';
+      return distribution.send(session, FrameType.SIGNAL, signal, lane, flowOfSignal(signal)) === 'queued';
     },
   });
   distribution.onFrame(FrameType.SIGNAL, (session, body) => {

@@ -36,7 +36,7 @@ export type SendOutcome = 'queued' | 'dropped' | 'gone';
 
 /**
  * - `control`: must be delivered, ahead of everything else that waits.
- * - `signal`: must be delivered, in order with `data`.
+ * - `signal`: must be delivered, in order with the `data` of its flow.
  * - `data`: dropped where the byte budget is used up.
  */
 export type Lane = 'control' | 'signal' | 'data';

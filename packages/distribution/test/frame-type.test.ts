@@ -16,6 +16,7 @@ test('the numbers on the wire are what they have always been', () => {
     LEAVE_ACK: 19,
     PEERS: 20,
     CLOSE: 21,
+    FRAGMENT: 22,
     SIGNAL: 32,
     PG_SNAPSHOT: 40,
     PG_UPDATE: 41,

@@ -17,6 +17,7 @@ import {
   decodeHello,
   encodeChallenge,
   encodeHello,
+  FEATURES,
   MAX_HANDSHAKE_FRAME_BYTES,
   printable,
 } from '../src/handshake-message.js';
@@ -112,13 +113,21 @@ describe('the handshake', () => {
     run(dialler, acceptor);
     const welcomed = dialler.seen.find((effect) => effect.type === 'welcomed');
     const proved = acceptor.seen.find((effect) => effect.type === 'proved');
-    expect(welcomed?.peer).toEqual({ name: 'b@h', creation: 9, hidden: true, address: null, maxFrameBytes: 2 ** 24 });
+    expect(welcomed?.peer).toEqual({
+      name: 'b@h',
+      creation: 9,
+      hidden: true,
+      address: null,
+      maxFrameBytes: 2 ** 24,
+      features: FEATURES,
+    });
     expect(proved?.peer).toEqual({
       name: 'a@h',
       creation: 7,
       hidden: false,
       address: '127.0.0.1:4000',
       maxFrameBytes: 2 ** 24,
+      features: FEATURES,
     });
     expect(Buffer.from(proved?.lastSession ?? []).toString('hex')).toBe('0123456789abcdef');
     expect(welcomed?.token).toEqual(proved?.token);

@@ -1,10 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { FRAGMENT_BYTES } from '../src/fragment.js';
 import { FrameDecoder, HEADER_BYTES } from '../src/frame.js';
 import { BATCH_BYTES, type Batch, OutboundQueue } from '../src/outbound-queue.js';
 import type { Lane } from '../src/session.js';
 
 const limits = { maxControlQueueBytes: 3_000, maxDataQueueBytes: 2_000 };
+
+const WIDE = { maxControlQueueBytes: 2 ** 20, maxDataQueueBytes: 2 ** 20 };
+const PEER = { maxBodyBytes: 2 ** 20, takesFragments: true };
+/** Puts no fragments together. */
+const OLD_PEER = { ...PEER, takesFragments: false };
 
 const lane = fc.constantFrom<Lane>('control', 'signal', 'data');
 const action = fc.oneof(
@@ -33,7 +39,7 @@ describe('the outbound queue', () => {
   test('charges each byte to its budget once and gives it back once, whatever the order of events', () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
-        const queue = new OutboundQueue(limits);
+        const queue = new OutboundQueue(limits, PEER);
         const inFlight: Batch[] = [];
         const accepted = { control: [] as number[], data: [] as number[] };
         const chunks: Uint8Array[] = [];
@@ -81,7 +87,7 @@ describe('the outbound queue', () => {
   });
 
   test('takes control first, and signals in order with data', () => {
-    const queue = new OutboundQueue(limits);
+    const queue = new OutboundQueue(limits, PEER);
     queue.push(1, Buffer.alloc(1), 'data');
     queue.push(2, Buffer.alloc(1), 'signal');
     queue.push(3, Buffer.alloc(1), 'data');
@@ -89,8 +95,8 @@ describe('the outbound queue', () => {
     expect(framesOf(drain(queue)).map(({ type }) => type)).toEqual([4, 1, 2, 3]);
   });
 
-  test('cuts a large frame into batches, and lets nothing come between its parts', () => {
-    const queue = new OutboundQueue({ maxControlQueueBytes: 2 ** 20, maxDataQueueBytes: 2 ** 20 });
+  test('cuts a large frame into batches, and lets nothing come between its parts for a peer that takes no fragments', () => {
+    const queue = new OutboundQueue(WIDE, OLD_PEER);
     const large = Buffer.from(Array.from({ length: 3 * BATCH_BYTES + 77 }, (_, at) => at % 251));
     expect(queue.push(9, large, 'data')).toBe('queued');
     const first = queue.take();
@@ -103,8 +109,25 @@ describe('the outbound queue', () => {
     expect(queue.atFrameEnd).toBe(true);
   });
 
+  test('keeps the stream in step wherever a buffer ends in a frame, its header included', () => {
+    for (let short = 0; short <= 2 * HEADER_BYTES + 2; short++) {
+      const queue = new OutboundQueue(WIDE, OLD_PEER);
+      const first = Buffer.alloc(BATCH_BYTES - HEADER_BYTES - short, 1);
+      queue.push(40, first, 'data');
+      queue.push(41, Buffer.from('second'), 'data');
+      queue.push(42, Buffer.alloc(0), 'data');
+      const frames = framesOf(drain(queue)).map(({ type, body }) => [type, body.length]);
+      expect(frames).toEqual([
+        [40, first.length],
+        [41, 6],
+        [42, 0],
+      ]);
+      expect([queue.dataBytes, queue.waitingBytes, queue.isPast(queue.mark())]).toEqual([0, 0, true]);
+    }
+  });
+
   test('takes one frame of any size where nothing else is paid for', () => {
-    const queue = new OutboundQueue(limits);
+    const queue = new OutboundQueue(limits, PEER);
     expect(queue.push(9, Buffer.alloc(10_000), 'data')).toBe('queued');
     expect(queue.push(9, Buffer.alloc(0), 'data')).toBe('over data budget');
     expect(queue.push(9, Buffer.alloc(10_000), 'signal')).toBe('queued');
@@ -112,7 +135,7 @@ describe('the outbound queue', () => {
   });
 
   test('gives everything back when it is cleared, says how many frames that was, and ignores a late release', () => {
-    const queue = new OutboundQueue(limits);
+    const queue = new OutboundQueue(limits, PEER);
     queue.push(1, Buffer.alloc(10), 'data');
     const batch = queue.take();
     queue.push(2, Buffer.alloc(10), 'data');
@@ -125,7 +148,7 @@ describe('the outbound queue', () => {
   });
 
   test('a mark is past when all that was queued before it is written, whatever was queued since', () => {
-    const queue = new OutboundQueue(limits);
+    const queue = new OutboundQueue(limits, PEER);
     expect(queue.isPast(queue.mark())).toBe(true);
     queue.push(1, Buffer.alloc(10), 'data');
     const mark = queue.mark();
@@ -135,5 +158,19 @@ describe('the outbound queue', () => {
     if (batch !== undefined) queue.release(batch);
     expect(queue.isPast(mark)).toBe(true);
     expect(queue.isPast(queue.mark())).toBe(false);
+  });
+
+  test('is past a mark only when every flow is, whatever others have written since', () => {
+    const queue = new OutboundQueue(WIDE, PEER);
+    queue.push(40, Buffer.alloc(5 * FRAGMENT_BYTES), 'data', 1);
+    const mark = queue.mark();
+    queue.push(41, Buffer.alloc(10), 'data', 2);
+    queue.push(42, Buffer.alloc(10), 'data', 3);
+    const first = queue.take();
+    if (first !== undefined) queue.release(first);
+    expect(first?.frames).toBe(2);
+    expect(queue.isPast(mark)).toBe(false);
+    drain(queue);
+    expect(queue.isPast(mark)).toBe(true);
   });
 });

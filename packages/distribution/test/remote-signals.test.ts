@@ -1,7 +1,12 @@
 import { type NodeName, ProtocolError, type RemotePort, type SignalEndpoint } from '@liminal-node/scheduler';
 import { expect, test } from 'vitest';
+import { FrameType } from '../src/frame-type.js';
 import { connectSignals } from '../src/remote-signals.js';
 import { createCluster, nodeName, sessionWith, type TestNode } from './cluster.js';
+
+/** The head of a signal between two processes: operation, target and source. */
+const HEAD = Buffer.alloc(21, 1);
+const signal = (text: string): Buffer => Buffer.concat([HEAD, Buffer.from(text)]);
 
 /** A scheduler that notes what it is told. */
 function endpoint(node: TestNode): SignalEndpoint & { readonly told: string[]; port: RemotePort | undefined } {
@@ -12,13 +17,13 @@ function endpoint(node: TestNode): SignalEndpoint & { readonly told: string[]; p
     setRemote: (port: RemotePort) => {
       it.port = port;
     },
-    receiveRemote: (from: NodeName, creation: number, signal: Uint8Array) => {
-      if (signal.length === 0) throw new ProtocolError('no signal');
-      told.push(`${from} ${creation} ${Buffer.from(signal)}`);
+    receiveRemote: (from: NodeName, creation: number, bytes: Uint8Array) => {
+      if (bytes.length === 0) throw new ProtocolError('no signal');
+      told.push(`${from} ${creation} ${Buffer.from(bytes.subarray(HEAD.length))}`);
     },
     nodeDown: (down: NodeName, creation: number) => {
       // By now nothing can be sent there any more: whoever links now must be answered from here.
-      told.push(`down ${down} ${creation} ${it.port?.send(down, 0, Buffer.from('x'), true)}`);
+      told.push(`down ${down} ${creation} ${it.port?.send(down, 0, signal('x'), true)}`);
     },
   };
   connectSignals(node, it);
@@ -32,7 +37,7 @@ test('signals go to the life of the node that is meant, in order, and its end is
   const [atA, atB] = [endpoint(a), endpoint(b)];
   a.onMembership('groups', (event) => atA.told.push(`groups ${event.type}`));
   const send = (creation: number, text: string, mustDeliver = true): boolean | undefined =>
-    atB.port?.send(nodeName('a'), creation, Buffer.from(text), mustDeliver);
+    atB.port?.send(nodeName('a'), creation, signal(text), mustDeliver);
   expect(send(0, 'too early')).toBe(false);
   await environment.advance(0);
   expect([send(1, 'one'), send(0, 'two', false), send(2, 'another life'), send(1, 'three')]).toEqual([
@@ -41,7 +46,7 @@ test('signals go to the life of the node that is meant, in order, and its end is
     false,
     true,
   ]);
-  expect(atB.port?.send(nodeName('nobody'), 0, Buffer.from('x'), true)).toBe(false);
+  expect(atB.port?.send(nodeName('nobody'), 0, signal('x'), true)).toBe(false);
   await environment.advance(0);
   expect(atA.told).toEqual(['groups up', 'b@h 2 one', 'b@h 2 two', 'b@h 2 three']);
   const old = sessionWith(b, 'a');
@@ -55,9 +60,9 @@ test('bytes that are no signal end the session that brought them', async () => {
   const { environment, start } = createCluster();
   const a = await start('a');
   const b = await start('b', { seeds: [a.address] });
-  const [, atB] = [endpoint(a), endpoint(b)];
+  for (const node of [a, b]) endpoint(node);
   await environment.advance(0);
-  atB.port?.send(nodeName('a'), 0, Buffer.alloc(0), true);
+  b.send(sessionWith(b, 'a'), FrameType.SIGNAL, Buffer.alloc(0), 'signal');
   await environment.advance(0);
   expect(a.counters.protocolErrors).toEqual({ 'no signal': 1 });
   expect(a.events).toContain('down b@h protocol error: no signal');

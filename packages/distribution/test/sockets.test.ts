@@ -157,6 +157,36 @@ describe('nodes over TCP', () => {
     expect(await Promise.all(received)).toEqual([sizes, sizes]);
   });
 
+  test('a long frame and a long queue of some senders hold up no other, whose own frames keep their order (A40, F40)', async () => {
+    const limits = { maxDataQueueBytes: 2 ** 28, maxFrameBytes: 2 ** 26 + 1 };
+    const a = await start('a', limits);
+    const b = await start('b', { seeds: [a.address], ...limits });
+    const order: string[] = [];
+    const complete = new Promise<void>((resolve) =>
+      a.onFrame(100, (_session, body) => {
+        order.push(`${String.fromCharCode(body[0] as number)} ${body.length}`);
+        if (order.length === 105) resolve();
+      }),
+    );
+    await Promise.all([connected(a, 1), connected(b, 1)]);
+    const session = sessionWith(b, 'a');
+    const long = Buffer.alloc(2 ** 26, 'l');
+    b.send(session, 100, long, 'data', 1);
+    for (let n = 0; n < 100; n++) b.send(session, 100, Buffer.alloc(2 ** 19, 'q'), 'data', 2);
+    // One sends 1 MiB and then its last signal; another only its last signal.
+    b.send(session, 100, Buffer.alloc(2 ** 20, 'm'), 'data', 3);
+    b.send(session, 100, Buffer.from('exit'), 'signal', 3);
+    b.send(session, 100, Buffer.from('bye'), 'signal', 4);
+    b.send(session, 100, Buffer.from('control'), 'control');
+    await complete;
+    expect(order.slice(0, 2)).toEqual(['c 7', 'b 3']);
+    const [mebibyte, exit, whole] = [`m ${2 ** 20}`, 'e 4', `l ${2 ** 26}`].map((each) => order.indexOf(each));
+    expect(exit).toBe((mebibyte as number) + 1);
+    expect(exit).toBeLessThan(40);
+    expect(whole).toBeGreaterThan(100);
+    expect(a.events).toEqual(['up b@h']);
+  });
+
   test('a flush means that the kernel has it: a node that stops right after has delivered', async () => {
     const a = await start('a');
     const b = await start('b', { seeds: [a.address] });

@@ -98,6 +98,7 @@ export { DIAGNOSTICS, type DropEvent, type ExitEvent, type RestartEvent, type Sp
 export * from './environment.js';
 export * from './errors.js';
 export * from './exit-reason.js';
+export { flowOfPid, flowOfSignal } from './flow.js';
 export { preview } from './inspection/preview.js';
 export type { MailboxInfo, MonitoredInfo, ProcessInfo, ProcessRow, ProcessStatus } from './inspection/process-info.js';
 export { PROCESS_ORDERS, type ProcessOrder, type ProcessRows } from './inspection/process-rows.js';

@@ -1,0 +1,140 @@
+/**
+ * Frames of many senders that wait for one peer, taken fairly: the frames of one flow, which is what one process
+ * sends, keep their order; flows take turns, a quantum of bytes at a time, however much each has queued. A frame
+ * that is longer than a fragment may be comes in pieces, and its flow takes turns between them.
+ */
+import { Fifo } from './fifo.js';
+import { FRAGMENT_BYTES, fragmentHead, mayOpen } from './fragment.js';
+import { FrameType } from './frame-type.js';
+import type { Lane } from './session.js';
+
+/** Bytes that a flow may send before the next one's turn. */
+const QUANTUM_BYTES = FRAGMENT_BYTES;
+
+export interface QueuedFrame {
+  readonly type: number;
+  readonly body: Uint8Array;
+  readonly lane: Lane;
+  /** See `OutboundQueue.mark`. */
+  readonly mark: number;
+}
+
+/** What goes onto the wire as one frame: a queued frame, or a fragment of one. */
+export interface Piece {
+  readonly type: number;
+  /** Of a fragment; empty for a whole frame. */
+  readonly head: Uint8Array;
+  readonly part: Uint8Array;
+  readonly of: QueuedFrame;
+  /** Whether the queued frame is complete with it. */
+  readonly isLast: boolean;
+}
+
+interface Flow {
+  readonly key: number;
+  readonly frames: Fifo<QueuedFrame>;
+  /** Bytes in its turn so far. */
+  spent: number;
+  /** Of the long frame that it has begun. */
+  stream: number;
+  sent: number;
+}
+
+export interface PeerLimits {
+  /** The longest body that the peer takes. */
+  readonly maxBodyBytes: number;
+  /** Whether the peer puts fragments together. */
+  readonly takesFragments: boolean;
+}
+
+const NO_HEAD = new Uint8Array(0);
+
+export class FlowQueue {
+  readonly #peer: PeerLimits;
+  readonly #flows = new Map<number, Flow>();
+  /** Flows with frames, in the order of their turns. */
+  readonly #turns = new Fifo<Flow>();
+  #nextStream = 0;
+  #openStreams = 0;
+  #openBytes = 0;
+
+  constructor(peer: PeerLimits) {
+    this.#peer = peer;
+  }
+
+  push(key: number, frame: QueuedFrame): void {
+    let flow = this.#flows.get(key);
+    if (flow === undefined) {
+      flow = { key, frames: new Fifo(), spent: 0, stream: 0, sent: 0 };
+      this.#flows.set(key, flow);
+      this.#turns.push(flow);
+    }
+    flow.frames.push(frame);
+  }
+
+  /** The next piece; undefined where nothing waits. */
+  shift(): Piece | undefined {
+    for (;;) {
+      const flow = this.#turns.first;
+      const frame = flow?.frames.first;
+      if (flow === undefined || frame === undefined) return undefined;
+      const isLong = frame.body.length > FRAGMENT_BYTES && this.#peer.takesFragments;
+      if (flow.spent < QUANTUM_BYTES) {
+        if (!isLong) return this.#whole(flow, frame);
+        if (flow.sent > 0 || this.#mayOpen(frame)) return this.#fragment(flow, frame);
+      }
+      // There is always one that gets on: a flow that waits to open a stream waits for those that have one.
+      flow.spent = 0;
+      this.#turns.shift();
+      this.#turns.push(flow);
+    }
+  }
+
+  clear(): void {
+    this.#flows.clear();
+    this.#turns.clear();
+  }
+
+  #mayOpen({ body }: QueuedFrame): boolean {
+    return mayOpen(body.length, this.#openStreams, this.#openBytes, this.#peer.maxBodyBytes);
+  }
+
+  #whole(flow: Flow, frame: QueuedFrame): Piece {
+    const { type, body } = frame;
+    this.#finish(flow, body.length);
+    return { type, head: NO_HEAD, part: body, of: frame, isLast: true };
+  }
+
+  #fragment(flow: Flow, frame: QueuedFrame): Piece {
+    const { type, body } = frame;
+    const start = flow.sent;
+    const end = Math.min(body.length, start + FRAGMENT_BYTES);
+    if (start === 0) {
+      flow.stream = this.#nextStream;
+      this.#nextStream = (this.#nextStream + 1) >>> 0;
+      this.#openStreams++;
+      this.#openBytes += body.length;
+    }
+    const head = fragmentHead(flow.stream, type, body, start, end);
+    const isLast = end === body.length;
+    if (isLast) {
+      this.#openStreams--;
+      this.#openBytes -= body.length;
+      this.#finish(flow, end - start);
+    } else {
+      flow.sent = end;
+      flow.spent += end - start;
+    }
+    return { type: FrameType.FRAGMENT, head, part: body.subarray(start, end), of: frame, isLast };
+  }
+
+  /** The first frame of the flow whose turn it is has been taken to its end. */
+  #finish(flow: Flow, bytes: number): void {
+    flow.frames.shift();
+    flow.sent = 0;
+    flow.spent += bytes;
+    if (flow.frames.length > 0) return;
+    this.#turns.shift();
+    this.#flows.delete(flow.key);
+  }
+}
