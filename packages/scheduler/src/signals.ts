@@ -78,9 +78,10 @@ export class Signals {
   }
 
   monitor(process: Process, ref: Ref, to: Pid, name?: string): void {
-    addMonitor(process, ref, to, name);
     // A process never hears of its own end.
-    if (to !== process.pid) this.#sendOf(process, { type: 'monitor', from: process.pid, to, ref });
+    if (to === process.pid) return;
+    addMonitor(process, ref, to, name);
+    this.#sendOf(process, { type: 'monitor', from: process.pid, to, ref });
   }
 
   /** @returns whether there was such a monitor, still to fire. */
