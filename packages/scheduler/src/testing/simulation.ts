@@ -140,7 +140,7 @@ export class Simulation {
     return definition;
   }
 
-  /** Whether a process has ended, and home has heard of it. */
+  /** Resolves when a process has ended and home has heard of it, or soon where it is dead already. */
   async ended(pid: AnyPid): Promise<void> {
     await new Promise<void>((resolve) => void this.scheduler.onExit(pid, () => resolve()));
   }

@@ -1,4 +1,7 @@
-/** Faults of the kind that runtimes like this one had: an edit each in the built code, and the race that shall find it. */
+/**
+ * Faults of the kind that runtimes like this one had: an edit each in the built code, and the race that shall find
+ * it. Where the code has changed, its edit follows.
+ */
 export interface Mutant {
   readonly file: string;
   readonly from: string;
@@ -112,8 +115,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   'a drop is not counted': {
     file: 'process.js',
-    from: "if (outcome > 0) this.#host.countDropped('mailbox full', outcome);",
-    to: '',
+    from: "if (outcome > 0) { this.#host.countDropped('mailbox full', outcome);",
+    to: 'if (outcome > 0) {',
     foundBy: 'a full mailbox',
   },
   'a reply that is late goes to the mailbox of the caller': {
