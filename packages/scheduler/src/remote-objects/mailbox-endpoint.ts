@@ -229,7 +229,7 @@ export class MailboxEndpoint implements Endpoint {
     // comlink forgets its open requests when a program releases a proxy, but not when a proxy is collected.
     this.#isCollected = this.#pending.size > 0 && this.proxy?.deref() === undefined;
     if (this.#isCollected) return;
-    this.#mailbox.send<ClientMessage>(this.#to, { signal: 'release', from: this.pid });
+    // The object hears of it by its monitor, behind what the proxy has asked before.
     this.#end('released');
   }
 

@@ -7,7 +7,7 @@
  *
  *   client -> object   `request`: one of comlink's, answered once
  *                      `client`: the proxy exists; from now on the object is held for it. Answered with `object`
- *                      `release`: the proxy does not exist any more
+ *                      `release`: it was given the object and has made no proxy of it
  *   object -> client   `answer`, to a request
  *                      `object`, which tells the pid of an object that is known by name
  */

@@ -2,7 +2,8 @@
  * One object in its mailbox: who its clients are, and what they ask of it.
  *
  *   1. A client is known by the pid of its proxy's mailbox, from its first message on, and is monitored. It is
- *      forgotten when it releases its proxy or ends; comlink's `[finalizer]` of the object is called then.
+ *      forgotten when that mailbox ends, as it does when the proxy is released; comlink's `[finalizer]` of the object
+ *      is called then.
  *   2. Requests begin in the order in which they come. As with comlink, a method that waits lets the next begin.
  *   3. What a method returns or throws is the answer. A result that cannot be sent is answered with the
  *      `NotPortableError`. The object lives on in either case.

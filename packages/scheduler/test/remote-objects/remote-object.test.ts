@@ -209,7 +209,8 @@ onEveryPath({
     const remote = wrap<Toolbox>(path.near, object.pid as ObjectPid<Toolbox>, NEVER);
     const pending = remote.wait();
     const { from, id } = await object.receive<{ from: Pid<unknown>; id: string }>();
-    const before = await droppedNear(path);
+    const useless = ['not for a proxy', 'late answer'];
+    const before = await droppedNear(path, ...useless);
     const answer = { signal: 'answer', id };
     for (const message of [
       'text',
@@ -228,7 +229,7 @@ onEveryPath({
     object.exitProcess(from, 'an exit');
     object.send(from, { ...answer, result: encodeValue({ result: 'as it was' }) });
     expect(await pending).toBe('as it was');
-    expect((await droppedNear(path)) - before).toBe(9);
+    expect((await droppedNear(path, ...useless)) - before).toBe(9);
     const handled = remote.wait();
     object.send(from, {
       ...answer,
@@ -375,9 +376,10 @@ onEveryPath({
     expect(() => expose(path.near, {}, { maxClients: 0 })).toThrow('maxClients');
   },
 
-  async 'an assignment that fails ends nothing'(path) {
+  async 'an assignment that fails ends nothing, and is counted'(path) {
     // biome-ignore lint/suspicious/noExplicitAny: assigns what the types forbid
     const remote = (await open(path)).remote as any;
+    const before = await droppedNear(path, 'assignment failed');
     remote.arrived = 1;
     remote.log = 2;
     remote.value = () => {};
@@ -386,6 +388,7 @@ onEveryPath({
     sample.counter = -1;
     expect([await remote.value, await remote.arrived, await remote.log()]).toEqual([4, undefined, []]);
     expect([await sample.counter, await remote.nested.a.polluted]).toEqual([3, undefined]);
+    expect((await droppedNear(path, 'assignment failed')) - before).toBe(5);
   },
 
   async 'members that are not of the object or its classes are out of reach'(path) {
@@ -427,11 +430,10 @@ async function processesOf({ near, far }: Path): Promise<number> {
   return threads.reduce((sum, { processes }) => sum + processes, 0);
 }
 
-/** Messages that were of no use to proxies. */
-async function droppedNear({ near }: Path): Promise<number> {
+/** Messages of the home thread, where the proxies are, that were dropped for one of these reasons. */
+async function droppedNear({ near }: Path, ...reasons: string[]): Promise<number> {
   const [home] = await near.inspect();
-  const dropped = home?.counters.dropped ?? {};
-  return (dropped['not for a proxy'] ?? 0) + (dropped['late answer'] ?? 0);
+  return reasons.reduce((sum, reason) => sum + (home?.counters.dropped[reason] ?? 0), 0);
 }
 
 /** Collects garbage until the condition holds. */
