@@ -1,8 +1,9 @@
 /** What home does for one scheduler thread that asks it, for as long as that thread lives. */
 import type { BlockingWork } from './blocking-work.js';
-import { BlockingWorkError } from './errors.js';
+import { BlockingWorkError, SpawnError, ThreadDownError } from './errors.js';
 import type { Logger } from './logger.js';
 import type { NameAuthority } from './names.js';
+import type { ThreadResourceLimits } from './resource-limits.js';
 import type { HomeControl } from './thread-control.js';
 
 export interface ThreadDesk {
@@ -12,10 +13,21 @@ export interface ThreadDesk {
   close(): void;
 }
 
-export function openDesk(authority: NameAuthority, blockingWork: BlockingWork, logger: Logger): ThreadDesk {
+/** @param startOwnThread rejects with SpawnError where there are too many. */
+export function openDesk(
+  authority: NameAuthority,
+  blockingWork: BlockingWork,
+  startOwnThread: (limits: ThreadResourceLimits | undefined) => Promise<number>,
+  logger: Logger,
+): ThreadDesk {
   const jobs = new Map<number, AbortController>();
   const control: HomeControl = {
     register: (name, pid) => authority.register(name, pid),
+    startOwnThread: (limits) =>
+      startOwnThread(limits).catch((error: unknown) => {
+        if (error instanceof SpawnError || error instanceof ThreadDownError) return error.message;
+        throw error;
+      }),
     block: async (job, work) => {
       const controller = new AbortController();
       jobs.set(job, controller);

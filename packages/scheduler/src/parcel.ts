@@ -50,7 +50,12 @@ export type Control =
     }
   | { readonly type: 'answered'; readonly request: number; readonly value: unknown }
   | { readonly type: 'refused'; readonly request: number; readonly error: Error }
-  | { readonly type: 'nameFreed'; readonly name: string; readonly pid: Pid }
+  /** That grant of the name to that process has ended, and those before it. */
+  | { readonly type: 'nameFreed'; readonly name: string; readonly pid: Pid; readonly grant: number }
+  /** To home: the way to that thread is open, and it hears of names that are freed from now on. */
+  | { readonly type: 'wayOpen'; readonly thread: number }
+  /** To home: the process that this thread was started for has ended. */
+  | { readonly type: 'released' }
   | { readonly type: 'nodeDown'; readonly node: NodeName; readonly creation: number }
   | { readonly type: 'threadDown'; readonly thread: number; readonly reason: ExitReason };
 

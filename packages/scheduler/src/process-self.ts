@@ -5,6 +5,7 @@ import type { ExitReason } from './exit-reason.js';
 import { type OfferOptions, offer } from './offer.js';
 import type { AnyPid, NodeName, Pid, Ref } from './pid.js';
 import { Process, type ReceiveOptions, UNWIND } from './process.js';
+import type { ThreadResourceLimits } from './resource-limits.js';
 import type { Runtime } from './runtime.js';
 import type {
   AttachedProcess,
@@ -23,6 +24,8 @@ import type { AttachOptions, Spawner } from './spawner.js';
 /** What only the home thread can do, and others ask it for. */
 export interface SelfServices {
   register(process: Process, name: string): Promise<void>;
+  /** Starts a thread for one process. Rejects with SpawnError where there are too many. */
+  startOwnThread(limits: ThreadResourceLimits | undefined): Promise<number>;
   block(task: TaskDefinition<never>, args: readonly unknown[], signal: AbortSignal | undefined): Promise<unknown>;
 }
 
@@ -208,7 +211,9 @@ export class ProcessSelf implements Self {
     const { registration, alive } = this.#process;
     if (registration === undefined || !alive) return;
     this.#process.registration = undefined;
-    this.#runtime.freeName(registration.name, this.#process.pid);
+    // What is not granted yet is freed as soon as it is.
+    if (registration.grant === undefined) return;
+    this.#runtime.freeName(registration.name, this.#process.pid, registration.grant);
   }
 
   whereis(name: string): Pid | undefined {

@@ -32,6 +32,8 @@ export const UNWIND = Symbol('process exit');
 /** A name that a process has, or has asked for. */
 export interface Registration {
   readonly name: string;
+  /** Which grant of the name, once it is granted. */
+  grant?: number;
 }
 
 /** What a `receive` with options asks for, beside the next message. */

@@ -15,6 +15,7 @@ import { Inspection } from './inspection/inspection.js';
 import type { Logger } from './logger.js';
 import type { MailboxBound } from './mailbox.js';
 import { Mesh } from './mesh.js';
+import { type Grant, NameTable } from './name-table.js';
 import { ACCEPTED } from './offer.js';
 import {
   type Control,
@@ -51,6 +52,8 @@ export interface RuntimeOptions {
   readonly mailbox: MailboxBound;
   /** Check and freeze what is sent by reference, so that a mistake fails where it is made. */
   readonly checkMessages: boolean;
+  /** The names that are registered already. @default none */
+  readonly names?: ReadonlyMap<string, Grant>;
   /** Told of every change in the number of processes. */
   readonly onLoad: (processes: number) => void;
 }
@@ -67,7 +70,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   readonly environment: Environment;
   readonly processes = new Map<Pid, Process>();
   /** This thread's copy of the node's registered names. The home thread's is the authority. */
-  readonly names = new Map<string, Pid>();
+  readonly names: NameTable;
   readonly counters: RuntimeCounters = { spawned: 0, exited: 0, dropped: {} };
   readonly mesh: Mesh;
   readonly signals: Signals;
@@ -78,6 +81,12 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   readonly inspection = new Inspection(this);
   /** Takes what other threads say of spawns. */
   onSpawnControl: (thread: number, control: SpawnControl) => void = () => {};
+  /** Takes in the news that home had told before; called ahead of whatever comes from another thread. */
+  catchUp: () => void = () => {};
+  /** On the home thread: told that a way between two threads is open. */
+  onWayOpen: (thread: number, to: number) => void = () => {};
+  /** On the home thread: told that a thread is no longer needed. */
+  onReleased: (thread: number) => void = () => {};
   /** Told of a lost thread, after the links and monitors that led to it. */
   onThreadDown: (thread: number) => void = () => {};
   /** On the home thread, where distribution is running. */
@@ -92,12 +101,16 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   constructor(options: RuntimeOptions) {
     this.options = options;
     this.environment = options.environment;
+    this.names = new NameTable(options.names);
     this.#life = { node: options.node, creation: options.creation };
     this.#prefix = pidPrefix(options.node, options.creation, options.thread);
     this.root = this.nextPid();
     this.signals = new Signals(this);
     this.mesh = new Mesh(
-      (thread, batch) => readBatch(batch, thread, this),
+      (thread, batch) => {
+        this.catchUp();
+        readBatch(batch, thread, this);
+      },
       () => this.#runQueue.requestTurnEnd(),
     );
     this.#runQueue = new RunQueue(options.environment, () => this.mesh.flush());
@@ -150,7 +163,8 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     this.processes.delete(pid);
     this.counters.exited++;
     this.options.onLoad(this.processes.size);
-    if (registration !== undefined) this.freeName(registration.name, pid);
+    // One that it was asking for may have been granted to it already: whichever grant it is has ended.
+    if (registration !== undefined) this.freeName(registration.name, pid, registration.grant ?? Infinity);
     // Listeners and loggers are user code: they must not run between two signals.
     if (abort !== undefined) queueMicrotask(() => abort.abort(reason));
     if (DIAGNOSTICS.exit.hasSubscribers) publishEvent('exit', { pid, label, reason, thread: this.options.thread });
@@ -182,13 +196,9 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   // --- names ---------------------------------------------------------------------------------------------
 
   /** Makes a name known to be free, on every thread, ahead of any signal sent after this call. */
-  freeName(name: string, pid: Pid): void {
-    this.forgetName(name, pid);
-    this.broadcast({ type: 'nameFreed', name, pid });
-  }
-
-  forgetName(name: string, pid: Pid): void {
-    if (this.names.get(name) === pid) this.names.delete(name);
+  freeName(name: string, pid: Pid, grant: number): void {
+    this.names.forget(name, pid, grant);
+    this.broadcast({ type: 'nameFreed', name, pid, grant });
   }
 
   broadcast(control: Control): void {
@@ -259,7 +269,13 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   control(thread: number, control: Control): void {
     switch (control.type) {
       case 'nameFreed':
-        this.forgetName(control.name, control.pid);
+        this.names.forget(control.name, control.pid, control.grant);
+        break;
+      case 'wayOpen':
+        this.onWayOpen(thread, control.thread);
+        break;
+      case 'released':
+        this.onReleased(thread);
         break;
       case 'nodeDown':
         this.partFromNode(control.node, control.creation);
@@ -293,7 +309,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     // What the thread posted before it ended comes first.
     this.mesh.detach(thread);
     const prefix = pidPrefix(this.options.node, this.options.creation, thread);
-    for (const [name, pid] of this.names) if (pid.startsWith(prefix)) this.names.delete(name);
+    this.names.forgetPrefix(prefix);
     this.#partFrom((pid) => pid.startsWith(prefix), reason);
     this.services.threadDown(thread);
     this.onThreadDown(thread);

@@ -16,6 +16,8 @@ export interface SchedulerOptions {
   readonly creation: number;
   /** Scheduler threads, besides the home thread; with 0 everything runs on the home thread. @default one less than the processors, at least 1 */
   readonly threads: number;
+  /** Threads for one process each (`thread: 'own'`) that there may be at once; beyond it a spawn rejects with `SpawnError`. @default 32 */
+  readonly maxOwnThreads: number;
   /** Limits of the heap of each scheduler thread; one that reaches them ends as `out_of_memory`. @default Node's own */
   readonly resourceLimits: ThreadResourceLimits;
   /** The bound of mailboxes that ask for no other. @default 1,000,000 messages, 64 MiB, drop-newest */
@@ -34,6 +36,7 @@ const CHECKS: OptionChecks<SchedulerOptions> = {
   node: anything,
   creation: wholeNumber(1, 0xffffffff),
   threads: wholeNumber(0, MAX_THREADS - 1),
+  maxOwnThreads: wholeNumber(0, MAX_THREADS - 1),
   resourceLimits,
   mailbox: anything,
   blockingWork: anything,
@@ -52,6 +55,7 @@ function defaults(): SchedulerOptions {
     node: NO_NODE,
     creation: randomCreation(systemEnvironment),
     threads: Math.max(1, availableParallelism() - 1),
+    maxOwnThreads: 32,
     resourceLimits: {},
     mailbox: DEFAULT_MAILBOX_BOUND,
     blockingWork: DEFAULT_BLOCKING_WORK,

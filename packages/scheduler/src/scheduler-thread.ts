@@ -1,30 +1,34 @@
 /** One scheduler thread from within: a runtime, reached by every other thread and controlled by home. */
 import { type Remote, transfer } from 'comlink';
 import type { Environment } from './environment.js';
-import { BlockingWorkError } from './errors.js';
+import { BlockingWorkError, SpawnError } from './errors.js';
 import { memoryOf, snapshotOfThread, type ThreadSnapshot } from './inspection/snapshot.js';
 import { limitLog } from './log-limit.js';
 import type { Logger } from './logger.js';
 import type { MeshPort } from './mesh-port.js';
 import { registerProcess } from './names.js';
+import type { News } from './news.js';
 import { Placement } from './placement.js';
 import type { SelfServices } from './process-self.js';
 import { HOME, Runtime } from './runtime.js';
 import { Spawner } from './spawner.js';
-import type { HomeControl, ThreadControl, ThreadInfo, ThreadSettings } from './thread-control.js';
+import type { HomeControl, ThreadControl, ThreadInfo } from './thread-control.js';
+import type { NewThread } from './thread-host.js';
 
 /**
  * @param home what it asks of the home thread.
  * @param meshPort makes the thread's end of a way to another.
+ * @param catchUp has the thread `hear` all the news that home has told.
  * @returns what home asks of it.
  */
 export function startSchedulerThread<Port>(
-  settings: Omit<ThreadSettings<Port>, 'control' | 'home'>,
+  settings: NewThread<Port>,
   environment: Environment,
   home: Remote<HomeControl>,
   meshPort: (port: Port) => MeshPort,
+  catchUp: () => void,
 ): ThreadControl<Port> {
-  const { node, creation, thread, slot, loads, mailbox, checkMessages } = settings;
+  const { node, creation, thread, slot, loads, mailbox, checkMessages, names, ownedBy } = settings;
   const tell =
     (level: keyof Logger) =>
     (fields: object, message: string): void =>
@@ -41,30 +45,46 @@ export function startSchedulerThread<Port>(
     logger,
     mailbox,
     checkMessages,
+    names,
     onLoad: (processes) => {
       loads[slot] = processes;
     },
   });
 
-  const placement = new Placement(loads);
-  placement.add(thread, slot);
+  const placement = new Placement(loads, settings.otherwise);
+  if (ownedBy === undefined) placement.add(thread, slot);
   const spawner = new Spawner(runtime, placement, askingHome(runtime, home));
+  runtime.catchUp = catchUp;
   runtime.onSpawnControl = (from, control) => spawner.control(from, control);
   runtime.onThreadDown = (gone) => spawner.threadDown(gone);
+  if (ownedBy !== undefined) endWithOneProcess(runtime, spawner, ownedBy);
 
-  const attach = (other: number, otherSlot: number, port: Port): void => {
+  for (const { thread: other, slot: otherSlot, port } of settings.ports) {
     runtime.mesh.attach(other, meshPort(port));
-    if (other !== HOME) placement.add(other, otherSlot);
-    // Home shall know of every name that was freed before the other thread could be told.
-    runtime.mesh.flush();
+    if (otherSlot !== undefined) placement.add(other, otherSlot);
+  }
+
+  const hear = (news: News<Port>): void => {
+    switch (news.type) {
+      case 'way':
+        runtime.mesh.attach(news.thread, meshPort(news.port));
+        // In order with the names that were freed before: the new thread could not be told of those.
+        runtime.sendControl(HOME, { type: 'wayOpen', thread: news.thread });
+        break;
+      case 'placeable':
+        placement.add(news.thread, news.slot);
+        break;
+      case 'named':
+        runtime.names.enter(news.name, news.pid, news.grant);
+        break;
+      default:
+        news satisfies never;
+    }
   };
-  for (const [name, pid] of settings.names) runtime.names.set(name, pid);
-  for (const { thread: other, slot: otherSlot, port } of settings.ports) attach(other, otherSlot, port);
 
   return {
     ready: () => {},
-    attach,
-    setName: (name, pid) => void runtime.names.set(name, pid),
+    hear,
     inspect: (): ThreadInfo => runtime.inspect(),
     snapshot: async (): Promise<ThreadSnapshot> => {
       const snapshot = await snapshotOfThread(runtime);
@@ -79,11 +99,20 @@ function askingHome(runtime: Runtime, home: Remote<HomeControl>): SelfServices {
   let jobs = 0;
   return {
     register: (process, name) =>
-      registerProcess(runtime, process, name, (...args) => {
+      registerProcess(runtime, process, name, async (...args) => {
         // The name may be one that was freed in this very turn: home must hear of that first.
         runtime.mesh.flush();
-        return home.register(...args);
+        const answer = await home.register(...args);
+        // The grant is news to this thread too, and older than whatever becomes of it here.
+        runtime.catchUp();
+        return answer;
       }),
+    async startOwnThread(limits) {
+      const answer = await home.startOwnThread(limits);
+      if (typeof answer === 'string') throw new SpawnError(answer);
+      runtime.catchUp();
+      return answer;
+    },
     async block({ module, name }, args, signal) {
       signal?.throwIfAborted();
       const job = jobs++;
@@ -98,5 +127,32 @@ function askingHome(runtime: Runtime, home: Remote<HomeControl>): SelfServices {
         signal?.removeEventListener('abort', cancel);
       }
     },
+  };
+}
+
+/**
+ * Ends the thread with the process that it was started for, or without it where that is not to come: whatever
+ * else runs here ends with `shutdown`, and home is told behind all that this has caused.
+ */
+function endWithOneProcess(runtime: Runtime, spawner: Spawner, ownedBy: number): void {
+  let isAsked = false;
+  const release = (): void => {
+    runtime.shutDown();
+    runtime.sendControl(HOME, { type: 'released' });
+    runtime.mesh.flush();
+  };
+  const { onSpawnControl, onThreadDown } = runtime;
+  runtime.onSpawnControl = (from, control) => {
+    isAsked ||= control.type === 'spawn';
+    onSpawnControl(from, control);
+  };
+  runtime.onThreadDown = (gone) => {
+    onThreadDown(gone);
+    if (gone === ownedBy && !isAsked) release();
+  };
+  spawner.onAnswered = (owner) => {
+    if (owner?.alive !== true) return release();
+    owner.abort ??= new AbortController();
+    owner.abort.signal.addEventListener('abort', release);
   };
 }

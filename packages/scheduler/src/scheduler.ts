@@ -50,17 +50,18 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
         loads[HOME] = processes;
       },
     });
-    const placement = new Placement(loads);
+    const placement = new Placement(loads, options.threads === 0 ? HOME : undefined);
     this.#blockingWork = new BlockingWork(options.blockingWork);
-    const authority = new NameAuthority(this.#runtime, async (name, pid) => {
-      await this.#threads.askAll((control) => control.setName(name, pid));
-    });
-    this.#threads = new ThreadPool(host, options, this.#runtime, placement, loads, () =>
-      openDesk(authority, this.#blockingWork, options.logger),
+    const authority = new NameAuthority(this.#runtime, (name, pid, grant) =>
+      this.#threads.tellAll({ type: 'named', name, pid, grant }),
+    );
+    this.#threads = new ThreadPool(host, options, this.#runtime, placement, loads, (thread) =>
+      openDesk(authority, this.#blockingWork, (limits) => this.#threads.startOwn(thread, limits), options.logger),
     );
     this.#spawner = new Spawner(this.#runtime, placement, {
       register: (process, name) =>
-        registerProcess(this.#runtime, process, name, (...args) => authority.register(...args)),
+        registerProcess(this.#runtime, process, name, async (...args) => authority.register(...args)),
+      startOwnThread: (limits) => this.#threads.startOwn(HOME, limits),
       block: ({ module, name }, args, signal) => this.#blockingWork.run({ module, name, args }, signal),
     });
     this.#runtime.onSpawnControl = (from, control) => this.#spawner.control(from, control);
@@ -237,6 +238,11 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
     return this.#threads.placeable;
   }
 
+  /** Numbers of the threads that are for one process each (`thread: 'own'`). */
+  get ownThreads(): readonly number[] {
+    return this.#threads.own;
+  }
+
   /** Ends a scheduler thread at once, with all its processes; another takes its place. */
   async endThread(thread: number): Promise<void> {
     await this.#threads.end(thread);
@@ -266,7 +272,7 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
       creation,
       takenAt,
       tookMs: environment.now() - startedAt,
-      names: new Map(this.#runtime.names),
+      names: this.#runtime.names.pids(),
       blockingWork: this.#blockingWork.state,
     });
   }

@@ -11,6 +11,7 @@ import type { MailboxBound } from './mailbox.js';
 import type { OfferOptions } from './offer.js';
 import type { AnyPid, NodeName, Pid, Ref } from './pid.js';
 import type { ReceiveOptions } from './process.js';
+import type { ThreadResourceLimits } from './resource-limits.js';
 import type { Registered } from './signal.js';
 import type { AttachOptions } from './spawner.js';
 
@@ -44,12 +45,18 @@ export interface SpawnOptions {
   readonly label?: string;
   /** The bound of its mailbox. @default the node's */
   readonly mailbox?: Partial<MailboxBound>;
-  /** A thread by its number, or the home thread. @default the scheduler thread with the fewest processes */
-  readonly thread?: number | 'home';
+  /**
+   * A thread by its number, the home thread, or a thread of its own: one that is started for this process, takes
+   * no other, and ends with it. A node has at most `maxOwnThreads` of those.
+   * @default the scheduler thread with the fewest processes
+   */
+  readonly thread?: number | 'home' | 'own';
+  /** Limits of the heap of its own thread; only with `thread: 'own'`. @default the node's */
+  readonly resourceLimits?: ThreadResourceLimits;
 }
 
 /** A closure stays on the thread that made it, and its spawn cannot wait for a name. */
-export type LocalSpawnOptions = Omit<SpawnOptions, 'thread' | 'name'>;
+export type LocalSpawnOptions = Omit<SpawnOptions, 'thread' | 'name' | 'resourceLimits'>;
 
 export interface BlockOptions {
   /** Give up: work that waits is not started, work that runs is ended with its thread. */
@@ -101,8 +108,9 @@ export interface Self {
 
   /**
    * Starts a process on a scheduler thread and resolves once it exists there.
-   * Rejects with `SpawnError` where its module does not load or does not define it, with `NameError` where its
-   * name is taken; nothing is left of it then.
+   * Rejects with `SpawnError` where its module does not load or does not define it or there is no such thread,
+   * with `NameError` where its name is taken, with `ThreadDownError` where its thread ends first; nothing is left
+   * of it then. Where every scheduler thread was lost it waits for the next.
    */
   spawn<Args extends readonly unknown[]>(
     definition: ProcessDefinition<Args>,

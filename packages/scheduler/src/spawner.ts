@@ -8,13 +8,14 @@
  *      same way, so it finds the link; a parent that has died meanwhile is answered for with `noproc`.
  */
 import { loadDefinition, type ProcessBody, type ProcessDefinition } from './definition.js';
-import { SpawnError, ThreadDownError } from './errors.js';
+import { OptionError, SpawnError, ThreadDownError } from './errors.js';
 import type { SpawnControl, SpawnSettings } from './parcel.js';
 import type { Pid, Ref } from './pid.js';
 import type { Placement } from './placement.js';
 import { portableError, reviveError } from './portable-error.js';
 import type { Process } from './process.js';
 import { AttachedSelf, ProcessSelf, type SelfServices } from './process-self.js';
+import { resourceLimits, type ThreadResourceLimits } from './resource-limits.js';
 import { HOME, type Runtime } from './runtime.js';
 import type { AttachedProcess, LocalSpawnOptions, SpawnOptions } from './self.js';
 import { addLink, addMonitor } from './signals.js';
@@ -34,6 +35,8 @@ export class Spawner {
   readonly #runtime: Runtime;
   readonly #placement: Placement;
   readonly #services: SelfServices;
+  /** Told of a process that another thread has asked for and that has begun, or of none where it failed. */
+  onAnswered: (process: Process | undefined) => void = () => {};
   readonly #pending = new Map<number, PendingSpawn>();
   #requests = 0;
 
@@ -49,7 +52,7 @@ export class Spawner {
     args: readonly unknown[],
     options: SpawnOptions = {},
   ): Promise<Pid> {
-    const { thread: wanted, monitor, ...rest } = options;
+    const { thread: wanted, resourceLimits, monitor, ...rest } = options;
     const ref = this.#monitorRef(monitor);
     const settings: SpawnSettings = {
       ...rest,
@@ -57,7 +60,8 @@ export class Spawner {
       ...(ref !== undefined && { monitor: ref }),
       ...(parent !== undefined && { parent: parent.pid }),
     };
-    const thread = this.#threadFor(wanted);
+    const found = this.#threadFor(wanted, resourceLimits);
+    const thread = typeof found === 'number' ? found : await found;
     const release = this.#placement.reserve(thread);
     try {
       const { module, name } = definition;
@@ -128,11 +132,19 @@ export class Spawner {
     }
   }
 
-  #threadFor(wanted: SpawnOptions['thread']): number {
+  #threadFor(wanted: SpawnOptions['thread'], limits: ThreadResourceLimits | undefined): number | Promise<number> {
+    if (wanted === 'own') return this.#ownThread(limits);
+    if (limits !== undefined) throw new OptionError('resourceLimits', "is for a process with thread: 'own'");
     if (wanted === 'home') return HOME;
-    if (wanted === undefined) return this.#placement.pick() ?? this.#runtime.options.thread;
+    if (wanted === undefined) return this.#placement.pick() ?? this.#placement.next();
     if (wanted !== HOME && !this.#placement.has(wanted)) throw new SpawnError(`there is no thread ${wanted}`);
     return wanted;
+  }
+
+  #ownThread(limits: ThreadResourceLimits | undefined): Promise<number> {
+    const fault = limits === undefined ? undefined : resourceLimits(limits);
+    if (fault !== undefined) throw new OptionError('resourceLimits', fault);
+    return this.#services.startOwnThread(limits);
   }
 
   #request(
@@ -160,8 +172,9 @@ export class Spawner {
     thread: number,
     { request, module, name, args, settings }: SpawnControl & { type: 'spawn' },
   ): Promise<void> {
+    let started: Pid | undefined;
     try {
-      await this.#startHere(module, name, args, settings, undefined, (pid) => {
+      started = await this.#startHere(module, name, args, settings, undefined, (pid) => {
         if (this.#runtime.sendControl(thread, { type: 'spawned', request, pid })) return;
         // The spawner's whole thread has ended: nobody else would tell a child that is linked to it.
         if (settings.parent !== undefined) this.#endBond(settings.parent, pid);
@@ -169,6 +182,7 @@ export class Spawner {
     } catch (error) {
       this.#runtime.sendControl(thread, { type: 'spawnFailed', request, error: portableError(error) });
     }
+    this.onAnswered(started && this.#runtime.find(started));
   }
 
   async #startHere(

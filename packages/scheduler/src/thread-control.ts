@@ -7,7 +7,10 @@ import type { BlockingJob } from './blocking-work.js';
 import type { ThreadSnapshot } from './inspection/snapshot.js';
 import type { Logger } from './logger.js';
 import type { MailboxBound } from './mailbox.js';
+import type { Grant } from './name-table.js';
+import type { News } from './news.js';
 import type { NodeName, Pid } from './pid.js';
+import type { ThreadResourceLimits } from './resource-limits.js';
 import type { RuntimeCounters } from './runtime.js';
 
 /** How one thread stands. */
@@ -23,8 +26,8 @@ export interface ThreadInfo {
 export interface ThreadControl<Port> {
   /** Resolves once the thread can be reached by every other. */
   ready(): void;
-  attach(thread: number, slot: number, port: Port): void;
-  setName(name: string, pid: Pid): void;
+  /** Takes in what home tells. */
+  hear(news: News<Port>): void;
   inspect(): ThreadInfo;
   snapshot(): Promise<ThreadSnapshot>;
   /** Ends every process with `shutdown` and posts what that causes. */
@@ -37,7 +40,10 @@ export type BlockingOutcome =
 
 /** Exposed by the home thread. */
 export interface HomeControl {
-  register(name: string, pid: Pid): Promise<string | undefined>;
+  /** The number of the grant, or why the name was refused. */
+  register(name: string, pid: Pid): number | string;
+  /** The number of a thread that was started for one process, or why there is none. */
+  startOwnThread(limits: ThreadResourceLimits | undefined): Promise<number | string>;
   block(job: number, work: BlockingJob): Promise<BlockingOutcome>;
   cancelBlock(job: number): void;
   log(level: keyof Logger, fields: object, message: string): void;
@@ -52,9 +58,16 @@ export interface ThreadSettings<Port> {
   readonly loads: Int32Array;
   readonly mailbox: MailboxBound;
   readonly checkMessages: boolean;
-  readonly names: ReadonlyMap<string, Pid>;
-  /** To every other thread, home first. */
-  readonly ports: readonly { readonly thread: number; readonly slot: number; readonly port: Port }[];
+  readonly names: ReadonlyMap<string, Grant>;
+  /** To every other thread, home first; with its slot where processes can be placed on it. */
+  readonly ports: readonly { readonly thread: number; readonly slot: number | undefined; readonly port: Port }[];
+  /** Where to place processes while there is no other thread for them; undefined where one will come. */
+  readonly otherwise: number | undefined;
+  /** The thread that asked for this one, where it is for one process alone. */
+  readonly ownedBy: number | undefined;
   readonly control: MessagePort;
   readonly home: MessagePort;
+  readonly news: MessagePort;
+  /** How many news were told so far, at 0. */
+  readonly newsTold: Int32Array;
 }

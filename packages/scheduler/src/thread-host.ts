@@ -6,6 +6,7 @@
 import type { Remote } from 'comlink';
 import type { ThreadDownCause } from './exit-reason.js';
 import type { MeshPort } from './mesh-port.js';
+import type { News } from './news.js';
 import type { ThreadResourceLimits } from './resource-limits.js';
 import type { HomeControl, ThreadControl, ThreadSettings } from './thread-control.js';
 
@@ -15,8 +16,8 @@ export interface ThreadHandle<Port> {
   readonly slot: number;
   /** Asks the thread. Rejects with `ThreadDownError` when it ends before it answers. */
   call<T>(ask: (control: Remote<ThreadControl<Port>>) => Promise<T>): Promise<T>;
-  /** Gives the thread its end of the way to another. Rejects as `call` does. */
-  attach(thread: number, slot: number, port: Port): Promise<void>;
+  /** Gives the thread news, which it takes in before anything that is sent to it after this call. */
+  tell(news: News<Port>): void;
   /**
    * Ends it, whatever it is doing; resolves when it counts as gone. A thread that waits in native code cannot be
    * ended: it is left to itself after a second, runs no more code, and ends when the native call returns.
@@ -26,7 +27,7 @@ export interface ThreadHandle<Port> {
 }
 
 /** What a thread is started with, but for how it talks with home. */
-export type NewThread<Port> = Omit<ThreadSettings<Port>, 'control' | 'home'>;
+export type NewThread<Port> = Omit<ThreadSettings<Port>, 'control' | 'home' | 'news' | 'newsTold'>;
 
 export interface ThreadHost<Port> {
   /** Both ends of a new way between two threads. */

@@ -9,6 +9,7 @@ import { systemEnvironment } from './environment.js';
 import { ThreadDownError } from './errors.js';
 import { causeOfThrown, describeCause, type ThreadDownCause } from './exit-reason.js';
 import { meshPort } from './mesh-port.js';
+import type { News } from './news.js';
 import type { ThreadResourceLimits } from './resource-limits.js';
 import type { HomeControl, ThreadControl, ThreadSettings } from './thread-control.js';
 import type { NewThread, ThreadHandle, ThreadHost } from './thread-host.js';
@@ -30,6 +31,8 @@ class WorkerThread implements ThreadHandle<MessagePort> {
   readonly slot: number;
   readonly #worker: Worker;
   readonly #control: comlink.Remote<ThreadControl<MessagePort>>;
+  readonly #news: MessagePort;
+  readonly #newsTold: Int32Array;
   readonly #waiting = new Set<(error: Error) => void>();
   readonly #onEnd: (cause: ThreadDownCause) => void;
   readonly #gone: Promise<void>;
@@ -46,11 +49,20 @@ class WorkerThread implements ThreadHandle<MessagePort> {
     this.slot = settings.slot;
     const control = new MessageChannel();
     const homeward = new MessageChannel();
+    const news = new MessageChannel();
+    this.#news = news.port1;
+    this.#newsTold = new Int32Array(new SharedArrayBuffer(4));
     this.#worker = new Worker(new URL('./thread-worker.js', import.meta.url), {
       name: `liminal-${settings.thread}`,
-      workerData: { ...settings, control: control.port2, home: homeward.port2 } satisfies ThreadSettings<MessagePort>,
+      workerData: {
+        ...settings,
+        control: control.port2,
+        home: homeward.port2,
+        news: news.port2,
+        newsTold: this.#newsTold,
+      } satisfies ThreadSettings<MessagePort>,
       resourceLimits: { ...limits },
-      transferList: [control.port2, homeward.port2, ...settings.ports.map(({ port }) => port)],
+      transferList: [control.port2, homeward.port2, news.port2, ...settings.ports.map(({ port }) => port)],
     });
     this.#control = comlink.wrap<ThreadControl<MessagePort>>(nodeEndpoint(control.port1));
     comlink.expose(home, nodeEndpoint(homeward.port1));
@@ -63,6 +75,7 @@ class WorkerThread implements ThreadHandle<MessagePort> {
       this.#ended = true;
       control.port1.close();
       homeward.port1.close();
+      news.port1.close();
       for (const fail of this.#waiting) fail(this.#downError(cause));
       this.#waiting.clear();
       onDown(this, cause);
@@ -84,8 +97,9 @@ class WorkerThread implements ThreadHandle<MessagePort> {
     });
   }
 
-  attach(thread: number, slot: number, port: MessagePort): Promise<void> {
-    return this.call((control) => control.attach(thread, slot, comlink.transfer(port, [port])));
+  tell(news: News<MessagePort>): void {
+    this.#news.postMessage(news, news.type === 'way' ? [news.port] : []);
+    Atomics.add(this.#newsTold, 0, 1);
   }
 
   async terminate(cause: ThreadDownCause): Promise<void> {

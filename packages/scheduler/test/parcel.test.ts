@@ -35,7 +35,9 @@ const control: fc.Arbitrary<Control> = fc.oneof(
     settings: fc.record({ link: fc.boolean(), trapExit: fc.boolean(), label: fc.constant('label') }),
   }),
   fc.record({ type: fc.constant('spawned' as const), request: fc.nat(), pid }),
-  fc.record({ type: fc.constant('nameFreed' as const), name: fc.constant('name'), pid }),
+  fc.record({ type: fc.constant('nameFreed' as const), name: fc.constant('name'), pid, grant: fc.nat() }),
+  fc.record({ type: fc.constant('wayOpen' as const), thread: fc.nat() }),
+  fc.constant({ type: 'released' as const }),
   fc.record({
     type: fc.constant('request' as const),
     request: fc.nat(),

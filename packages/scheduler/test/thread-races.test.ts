@@ -2,7 +2,7 @@
  * Interleavings of the end of one thread with what another does. A process holds its thread, so that what
  * comes meanwhile waits unread in its ports, until the test lets it go on.
  */
-import { BroadcastChannel, MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
+import { BroadcastChannel, MessageChannel } from 'node:worker_threads';
 import { isDown, type Pid, Scheduler, systemEnvironment } from '@liminal-node/scheduler';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ByteWriter } from '../src/bytes.js';
@@ -10,7 +10,7 @@ import { silentLogger } from '../src/logger.js';
 import { DEFAULT_MAILBOX_BOUND } from '../src/mailbox.js';
 import { meshPort } from '../src/mesh-port.js';
 import { NameAuthority } from '../src/names.js';
-import { type Control, type ParcelHandler, readBatch, writeControl } from '../src/parcel.js';
+import { type Control, writeControl } from '../src/parcel.js';
 import { formatPid, NO_NODE } from '../src/pid.js';
 import { Runtime } from '../src/runtime.js';
 import { puppet } from './fixtures/puppet.js';
@@ -120,6 +120,54 @@ test('a thread that ends before another could be told of it is no place for that
   await expect(spawner.do('spawnPuppet', { thread: stillborn })).rejects.toMatchObject({ code: 'ERR_LIMINAL_SPAWN' });
 });
 
+test('a thread that does not yield delays no register, and knows the name before anything else once it yields', async () => {
+  const holder = await actorOn(second);
+  const release = await hold(holder);
+  const named = await actorOn(first);
+  await named.do('register', 'granted meanwhile');
+  await named.do('sendMany', holder.pid, 'n', 1);
+  expect(scheduler.whereis('granted meanwhile')).toBe(named.pid);
+  const asked = holder.do('whereis', 'granted meanwhile');
+  release();
+  expect(await asked).toBe(named.pid);
+});
+
+test('a thread that does not yield delays no new thread, and reaches it once it yields', async () => {
+  const holder = await actorOn(second);
+  const release = await hold(holder);
+  await scheduler.endThread(first);
+  while (scheduler.threads.length < 2) await microtasks();
+  const fresh = await actorOn(second + 1);
+  await fresh.do('sendMany', holder.pid, 'from the new thread', 3);
+  const visit = fresh.do('visit', holder.pid);
+  release();
+  await visit;
+  expect(await holder.heard()).toHaveLength(3);
+  await holder.do('visit', fresh.pid);
+});
+
+test('a process that gives its name up and takes it again at once keeps it on every thread', async () => {
+  const holder = await actorOn(first);
+  const other = await actorOn(second);
+  for (let round = 0; round < 50; round++) {
+    await holder.do('script', ['register', 'again'], ['unregister'], ['register', 'again']);
+    await settle(other);
+    expect(await other.do('whereis', 'again')).toBe(holder.pid);
+    await holder.do('unregister');
+  }
+});
+
+test('a process that gives its name up while it asks for it, and asks again, has it once', async () => {
+  const holder = await actorOn(first);
+  const other = await actorOn(second);
+  await holder.do('registerTwice', 'wanted');
+  await settle(other);
+  expect([scheduler.whereis('wanted'), await other.do('whereis', 'wanted')]).toEqual([holder.pid, holder.pid]);
+  await holder.do('unregister');
+  await settle(other);
+  expect([scheduler.whereis('wanted'), await other.do('whereis', 'wanted')]).toEqual([undefined, undefined]);
+});
+
 describe('the authority over names', () => {
   const pid = formatPid({ node: NO_NODE, creation: 1, thread: 1, serial: 5 });
 
@@ -136,58 +184,44 @@ describe('the authority over names', () => {
     });
     const { port1, port2 } = new MessageChannel();
     runtime.mesh.attach(1, meshPort(port1, false));
-    const freed = (): unknown[] => {
-      runtime.mesh.flush();
-      const controls: unknown[] = [];
-      const handler = { control: (_thread: number, control: unknown) => controls.push(control) };
-      for (let next = receiveMessageOnPort(port2); next !== undefined; next = receiveMessageOnPort(port2)) {
-        readBatch(next.message, 0, handler as unknown as ParcelHandler);
-      }
-      return controls;
-    };
     const post = (control: Control): void => {
       const writer = new ByteWriter();
       writeControl(writer, control);
       port2.postMessage(writer.take());
     };
-    return { runtime, freed, post };
+    return { runtime, post };
   }
 
-  test('grants a name once every thread has entered it', async () => {
-    const { runtime, freed } = setUp();
-    const [entered, enter] = signpost();
-    const authority = new NameAuthority(runtime, () => entered);
-    let granted = false;
-    const registering = authority.register('name', pid).then((fault) => {
-      granted = fault === undefined;
-    });
-    await microtasks();
-    expect([
-      granted,
-      await authority.register('name', formatPid({ node: NO_NODE, creation: 1, thread: 2, serial: 1 })),
-    ]).toEqual([false, `"name" is held by ${pid}`]);
-    enter();
-    await registering;
-    expect([granted, freed()]).toEqual([true, []]);
-    runtime.mesh.close();
-  });
-
-  test('F5: takes in first what the thread of the holder has posted', async () => {
-    const { runtime, post } = setUp();
-    const authority = new NameAuthority(runtime, async () => {});
-    await authority.register('name', pid);
-    post({ type: 'nameFreed', name: 'name', pid });
+  test('tells every thread of a grant before it gives it, and grants a name to one process', () => {
+    const { runtime } = setUp();
+    const told: unknown[] = [];
+    const authority = new NameAuthority(runtime, (...grant) => told.push(grant));
     const other = formatPid({ node: NO_NODE, creation: 1, thread: 2, serial: 1 });
-    expect(await authority.register('name', other)).toBeUndefined();
-    expect(runtime.names.get('name')).toBe(other);
+    expect(authority.register('name', pid)).toBe(1);
+    expect(authority.register('name', other)).toBe(`"name" is held by ${pid}`);
+    expect(told).toEqual([['name', pid, 1]]);
     runtime.mesh.close();
   });
 
-  test('frees a name again on every thread, where its holder ended while they entered it', async () => {
-    const { runtime, freed } = setUp();
-    const authority = new NameAuthority(runtime, async () => runtime.forgetName('name', pid));
-    await authority.register('name', pid);
-    expect(freed()).toEqual([{ type: 'nameFreed', name: 'name', pid }]);
+  test('grants a name anew to a process that has given it up, though home has not heard so yet', () => {
+    const { runtime, post } = setUp();
+    const authority = new NameAuthority(runtime, () => {});
+    const grants = [authority.register('name', pid), authority.register('name', pid)];
+    expect(grants).toEqual([1, 2]);
+    post({ type: 'nameFreed', name: 'name', pid, grant: 1 });
+    runtime.mesh.receivePending(1);
+    expect(runtime.names.get('name')).toBe(pid);
+    runtime.mesh.close();
+  });
+
+  test('F5: takes in first what the thread of the holder has posted', () => {
+    const { runtime, post } = setUp();
+    const authority = new NameAuthority(runtime, () => {});
+    authority.register('name', pid);
+    post({ type: 'nameFreed', name: 'name', pid, grant: 1 });
+    const other = formatPid({ node: NO_NODE, creation: 1, thread: 2, serial: 1 });
+    expect(authority.register('name', other)).toBe(2);
+    expect(runtime.names.get('name')).toBe(other);
     runtime.mesh.close();
   });
 });

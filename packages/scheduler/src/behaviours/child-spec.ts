@@ -29,7 +29,7 @@ export type Restart = 'permanent' | 'transient' | 'temporary';
 export type Shutdown = number | 'brutal_kill' | 'infinity';
 
 /** What a child is started with, besides its arguments. Its links, monitors and trap exit are the business of supervisor and child. */
-export type ChildSpawnOptions = Pick<SpawnOptions, 'name' | 'label' | 'mailbox' | 'thread'>;
+export type ChildSpawnOptions = Pick<SpawnOptions, 'name' | 'label' | 'mailbox' | 'thread' | 'resourceLimits'>;
 
 /** Made by {@link child} and {@link childTemplate}. Portable. */
 export interface ChildSpec {

@@ -10,6 +10,7 @@ import type { Environment } from '../environment.js';
 import { ThreadDownError } from '../errors.js';
 import { describeCause, type ThreadDownCause } from '../exit-reason.js';
 import type { MeshPort } from '../mesh-port.js';
+import type { News } from '../news.js';
 import type { ThreadResourceLimits } from '../resource-limits.js';
 import { HOME } from '../runtime.js';
 import { startSchedulerThread } from '../scheduler-thread.js';
@@ -77,6 +78,8 @@ class SimulatedThread implements ThreadHandle<SimulatedPort> {
   readonly #turns: Lane;
   /** What home hears of it by control calls. */
   readonly #homeward: readonly Lane[];
+  readonly #news: News<SimulatedPort>[] = [];
+  readonly #hear: () => void;
   readonly #waiting = new Set<(error: Error) => void>();
   readonly #onDown: (cause: ThreadDownCause) => void;
   readonly #down: Promise<void>;
@@ -109,9 +112,15 @@ class SimulatedThread implements ThreadHandle<SimulatedPort> {
     const requests = agenda.lane(thread, `thread ${thread} hears home ask`);
     const answers = agenda.lane(HOME, `home hears thread ${thread} answer`);
     let control: ThreadControl<SimulatedPort> | undefined;
+    const catchUp = (): void => {
+      if (control === undefined) return;
+      for (const news of this.#news.splice(0)) control.hear(news);
+    };
+    this.#hear = catchUp;
     // Its first step: until then what is asked of it waits.
     requests.push(() => {
-      control = startSchedulerThread(settings, environment, homeward, (port) => this.#open(port));
+      control = startSchedulerThread(settings, environment, homeward, (port) => this.#open(port), catchUp);
+      catchUp();
     });
     this.#homeward = [asked, answers];
     this.#control = remoteControl(() => control as ThreadControl<SimulatedPort>, requests, answers);
@@ -127,8 +136,11 @@ class SimulatedThread implements ThreadHandle<SimulatedPort> {
     });
   }
 
-  attach(thread: number, slot: number, port: SimulatedPort): Promise<void> {
-    return this.call((control) => control.attach(thread, slot, port as never));
+  tell(news: News<SimulatedPort>): void {
+    if (this.#isLost) return;
+    this.#news.push(news);
+    // At once: nobody can tell, because a thread hears news before anything that could show that it has not.
+    this.#hear();
   }
 
   async terminate(cause: ThreadDownCause): Promise<void> {
