@@ -20,7 +20,8 @@ export function flowOfPid(pid: AnyPid): number {
 /** The flow of an encoded signal of this node; see `signal-codec.ts` for its head. */
 export function flowOfSignal(signal: Uint8Array): number {
   const reader = new ByteReader(signal);
-  if (reader.u8() === SIGNAL_OP.messageToName) reader.text(MAX_NAME_BYTES);
+  const op = reader.u8();
+  if (op === SIGNAL_OP.messageToName || op === SIGNAL_OP.monitorName) reader.text(MAX_NAME_BYTES);
   else reader.raw(ADDRESS_BYTES);
   return flow(reader.u32(), reader.u48());
 }

@@ -41,8 +41,7 @@ export async function offer(
   send: (sender: Pid) => void,
 ): Promise<void> {
   signal?.throwIfAborted();
-  // Trapping exits, so that an exit sent to it does not leave the sender waiting for ever.
-  await using sender = self.attach({ label: 'offer', trapExit: true });
+  await using sender = self.attach({ label: 'offer', alias: true });
   const ref = sender.monitor(to);
   send(sender.pid);
   const answer = await sender

@@ -3,7 +3,7 @@ import type { ProcessBody, ProcessDefinition, TaskDefinition } from './definitio
 import type { Environment } from './environment.js';
 import type { ExitReason } from './exit-reason.js';
 import { type OfferOptions, offer } from './offer.js';
-import type { AnyPid, NodeName, Pid, Ref } from './pid.js';
+import { type AnyPid, type NodeName, type Pid, parseNodeName, type Ref } from './pid.js';
 import { Process, type ReceiveOptions, UNWIND } from './process.js';
 import type { ThreadResourceLimits } from './resource-limits.js';
 import type { Runtime } from './runtime.js';
@@ -17,8 +17,8 @@ import type {
   SendOutcome,
   SpawnOptions,
 } from './self.js';
-import { isDown } from './signal.js';
-import { downMessage } from './signals.js';
+import { isDown, type Registered } from './signal.js';
+import { addMonitor, downMessage } from './signals.js';
 import type { AttachOptions, Spawner } from './spawner.js';
 
 /** What only the home thread can do, and others ask it for. */
@@ -132,7 +132,7 @@ export class ProcessSelf implements Self {
     this.#runtime.signals.unlink(this.#process, pid as Pid);
   }
 
-  attach({ label = 'attached', trapExit = false, mailbox }: AttachOptions = {}): AttachedProcess {
+  attach({ label = 'attached', trapExit = false, alias = false, mailbox }: AttachOptions = {}): AttachedProcess {
     const runtime = this.#runtime;
     if (!this.#process.alive) {
       const dead = new Process(runtime, runtime.nextPid(), this.pid, label, trapExit, runtime.options.mailbox);
@@ -141,6 +141,7 @@ export class ProcessSelf implements Self {
     }
     this.#attached ??= this.#endWithThis();
     const process = runtime.create(this.pid, label, trapExit, mailbox);
+    if (alias) process.trapExit = 'alias';
     const attached = new AttachedSelf(runtime, process, this.#spawner, this.#services, this.#attached);
     this.#attached.add(attached);
     return attached;
@@ -154,7 +155,7 @@ export class ProcessSelf implements Self {
     return owned;
   }
 
-  monitor(target: AnyPid | { readonly name: string }): Ref {
+  monitor(target: AnyPid | Registered): Ref {
     const ref = this.makeRef();
     if (!this.#process.alive) return ref;
     if (typeof target === 'string') {
@@ -162,9 +163,16 @@ export class ProcessSelf implements Self {
       this.#runtime.signals.monitor(this.#process, ref, target as Pid);
       return ref;
     }
-    const pid = this.whereis(target.name);
-    if (pid === undefined) this.#process.deliverSignal(downMessage(ref, 'noproc', undefined, target.name));
-    else this.#runtime.signals.monitor(this.#process, ref, pid, target.name);
+    const { name, node = this.node } = target;
+    if (node !== this.node) {
+      parseNodeName(node);
+      addMonitor(this.#process, ref, { pid: undefined, name, node });
+      this.#runtime.router.monitorName(this.pid, ref, name, node);
+      return ref;
+    }
+    const pid = this.whereis(name);
+    if (pid === undefined) this.#process.deliverSignal(downMessage(ref, 'noproc', { pid, name, node }));
+    else this.#runtime.signals.monitor(this.#process, ref, pid, { name, node });
     return ref;
   }
 
@@ -197,7 +205,7 @@ export class ProcessSelf implements Self {
   }
 
   setTrapExit(trapExit: boolean): boolean {
-    const former = this.#process.trapExit;
+    const former = this.#process.trapExit === true;
     this.#process.trapExit = trapExit;
     return former;
   }

@@ -16,6 +16,7 @@ import { PendingOffers } from './pending-offers.js';
 import type { Pid, Ref } from './pid.js';
 import type { ProcessHost } from './process-host.js';
 import { MESSAGES_PER_RUN, type Runnable } from './run-queue.js';
+import type { Monitored } from './signal.js';
 
 export interface ReceiveOptions<T = unknown> {
   /** Reject with `ReceiveTimeoutError` when no matching message came within so many ms. @default no limit */
@@ -70,13 +71,14 @@ export class Process implements Runnable {
   readonly label: string;
   queued = false;
   alive = true;
-  trapExit: boolean;
+  /** `alias`: an exit of whatever kind is neither a message nor an end. */
+  trapExit: boolean | 'alias';
   /** Its name, from when it asks for it. Compared by identity: the same name asked for again is another. */
   registration: Registration | undefined;
   /** Processes that it is linked to. */
   links: Set<Pid> | undefined;
   /** Monitors that it holds on others. */
-  monitors: Map<Ref, { readonly pid: Pid; readonly name?: string }> | undefined;
+  monitors: Map<Ref, Monitored> | undefined;
   /** Monitors that others hold on it. */
   watchers: Map<Ref, Pid> | undefined;
   abort: AbortController | undefined;

@@ -3,13 +3,22 @@
  * node through home. What cannot arrive is dropped and counted, or answered for, as the signal asks.
  */
 import { NameError } from './errors.js';
-import { writeMessage, writeMulticast, writeOutbound, writeSignal } from './parcel.js';
-import { type AnyPid, type NodeName, type Pid, type PidParts, parseNodeName, parsePid } from './pid.js';
+import type { ExitReason } from './exit-reason.js';
+import { writeInbound, writeMessage, writeMulticast, writeOutbound, writeSignal } from './parcel.js';
+import { type AnyPid, type NodeName, type Pid, type PidParts, parseNodeName, parsePid, type Ref } from './pid.js';
 import { HOME, type Runtime } from './runtime.js';
 import type { Destination, SendOutcome } from './self.js';
 import type { SharedMessage } from './shared-message.js';
 import type { Signal } from './signal.js';
-import { encodeMessage, encodeMessageToName, encodeSignal, MAX_NAME_BYTES, type NodeLife } from './signal-codec.js';
+import {
+  encodeMessage,
+  encodeMessageToName,
+  encodeMonitorName,
+  encodeSignal,
+  MAX_NAME_BYTES,
+  type NodeLife,
+} from './signal-codec.js';
+import { someoneAt } from './signals.js';
 import { encodeValue } from './value-codec.js';
 
 /** Parsed pids are remembered up to this many; then the memory starts afresh. */
@@ -73,8 +82,20 @@ export class Router {
     }
     const outbox = this.#runtime.mesh.outbox(target.thread);
     if (outbox === undefined) return this.#runtime.signals.answerFor(signal, 'noproc');
-    writeSignal(outbox, encodeSignal(signal));
+    const source = this.address(signal.from);
+    // The bytes do not name the node that a signal comes from: between threads it is this one, unless they say so.
+    if (source.node === this.#runtime.options.node) writeSignal(outbox, encodeSignal(signal));
+    else writeInbound(outbox, source, encodeSignal(signal));
     this.#runtime.mesh.written(outbox);
+  }
+
+  /** Asks another node for a monitor of whoever holds the name there. */
+  monitorName(from: Pid, ref: Ref, name: string, node: NodeName): void {
+    const answer = (reason: ExitReason): void =>
+      this.#runtime.signals.send({ type: 'down', from: someoneAt(node), to: from, ref, reason });
+    if (Buffer.byteLength(name) > MAX_NAME_BYTES) return answer('noproc');
+    const bytes = encodeMonitorName(name, this.address(from), ref);
+    if (!this.#toNode({ node, creation: 0 }, bytes, true)) answer('noconnection');
   }
 
   /**

@@ -25,7 +25,7 @@ import {
   writeControl,
   writeInbound,
 } from './parcel.js';
-import { type AnyPid, formatRef, type NodeName, type Pid, pidPrefix, type Ref } from './pid.js';
+import { type AnyPid, formatPid, formatRef, type NodeName, type Pid, pidPrefix, type Ref } from './pid.js';
 import { checkPortable, freezeMessage } from './portable.js';
 import { Process } from './process.js';
 import type { ProcessHost } from './process-host.js';
@@ -35,8 +35,8 @@ import { RunQueue } from './run-queue.js';
 import { Services } from './services.js';
 import { SharedMessage } from './shared-message.js';
 import type { Signal } from './signal.js';
-import { decodeSignal, encodeMessage, isOffer, type NodeLife, readHead } from './signal-codec.js';
-import { type SignalHost, Signals } from './signals.js';
+import { decodeSignal, encodeMessage, type Incoming, isOffer, type NodeLife, readHead } from './signal-codec.js';
+import { type SignalHost, Signals, someoneAt } from './signals.js';
 import type { ThreadInfo } from './thread-control.js';
 
 /** The home thread of every node. */
@@ -254,7 +254,13 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     if (this.remote?.send(target.node, target.creation, bytes, mustDeliver)) return;
     if (!mustDeliver) this.countDropped('no connection');
     if (!mustDeliver && !isOffer(bytes)) return;
-    this.signals.answerFor(decodeSignal(bytes, this.#life, target, true), 'noconnection');
+    const head = readHead(bytes);
+    if (head.kind !== 'monitorName') {
+      return this.signals.answerFor(decodeSignal(bytes, this.#life, target, true), 'noconnection');
+    }
+    const { from, ref } = head;
+    const to = formatPid({ ...this.#life, ...from });
+    this.signals.send({ type: 'down', from: someoneAt(target.node), to, ref, reason: 'noconnection' });
   }
 
   multicast(serials: readonly number[], bytes: Uint8Array, trusted: boolean): void {
@@ -302,7 +308,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
 
   partFromNode(node: NodeName, creation: number): void {
     const prefix = `${node}#${creation.toString(36)}.`;
-    this.#partFrom((pid) => pid.startsWith(prefix), 'noconnection');
+    this.#partFrom((pid) => pid.startsWith(prefix), 'noconnection', node);
   }
 
   partFromThread(thread: number, reason: ExitReason): void {
@@ -315,8 +321,8 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     this.onThreadDown(thread);
   }
 
-  #partFrom(isGone: (pid: AnyPid) => boolean, reason: ExitReason): void {
-    for (const process of [...this.processes.values()]) this.signals.partFrom(process, isGone, reason);
+  #partFrom(isGone: (pid: AnyPid) => boolean, reason: ExitReason, node?: NodeName): void {
+    for (const process of [...this.processes.values()]) this.signals.partFrom(process, isGone, reason, node);
   }
 
   // --- receiving -----------------------------------------------------------------------------------------
@@ -330,6 +336,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
       const target = this.router.address(pid);
       return this.receiveRemote(source, encodeMessage(target, { thread: HOME, serial: 0 }, head.payload));
     }
+    if (head.kind === 'monitorName') return this.#monitorName(source, head);
     if (head.to.thread === this.options.thread) return this.inbound(source, bytes);
     const outbox = this.mesh.outbox(head.to.thread);
     if (outbox !== undefined) {
@@ -337,6 +344,15 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
       this.mesh.written(outbox);
     } else if (head.kind === 'message') this.countDropped('no such thread');
     else this.signals.answerFor(decodeSignal(bytes, source, this.#life, false), 'noproc');
+  }
+
+  /** Enters the monitor at whoever holds the name, and says who that is; or answers that nobody does. */
+  #monitorName(source: NodeLife, { name, from: at, ref }: Incoming & { kind: 'monitorName' }): void {
+    const from = formatPid({ ...source, ...at });
+    const pid = this.names.get(name);
+    if (pid === undefined) return this.signals.send({ type: 'down', from: this.root, to: from, ref, reason: 'noproc' });
+    this.signals.send({ type: 'monitored', from: pid, to: from, ref });
+    this.signals.send({ type: 'monitor', from, to: pid, ref });
   }
 
   #receive(source: NodeLife, bytes: Uint8Array, trusted: boolean): void {
@@ -352,7 +368,8 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
         this.signals.send(decodeSignal(bytes, source, this.#life, trusted));
         return;
       case 'messageToName':
-        // Home resolves names before it passes a message on.
+      case 'monitorName':
+        // Home resolves names before it passes a signal on.
         return this.countDropped('no such name');
       default:
         head satisfies never;

@@ -136,8 +136,13 @@ export interface Self {
    */
   attach(options?: AttachOptions): AttachedProcess;
 
-  /** Asks for one `DownMessage` when the process ends, or at once where it is dead or the name is not held. */
-  monitor(target: AnyPid | { readonly name: string }): Ref;
+  /**
+   * Asks for one `DownMessage` when the process ends, or at once where it is dead or the name is not held. A name is
+   * looked up once, on its node; the down carries name and node. Where that node is lost, or not connected, the
+   * reason is `noconnection`.
+   * @throws TypeError for what is no pid and no node name.
+   */
+  monitor(target: AnyPid | Registered): Ref;
   /**
    * Ends a monitor. @returns whether it was still to fire.
    * @param options.flush also takes its down message out of the mailbox.

@@ -26,6 +26,8 @@ export const SIGNAL_OP = {
   down: 8,
   offer: 9,
   unlinked: 10,
+  monitorName: 11,
+  monitored: 12,
 } as const;
 
 /** A process within its node. */
@@ -54,6 +56,12 @@ export function encodeMessageToName(name: string, from: Address, payload: Uint8A
   return writeAddress(writer, from).raw(payload).take();
 }
 
+/** Asks the node that it is sent to for a monitor of whoever holds the name there. */
+export function encodeMonitorName(name: string, from: Address, ref: Ref): Uint8Array {
+  const writer = new ByteWriter(64).u8(SIGNAL_OP.monitorName).text(name);
+  return writeAddress(writer, from).text(ref).take();
+}
+
 export function encodeSignal(signal: Signal): Uint8Array {
   const writer = new ByteWriter(64).u8(SIGNAL_OP[signal.type]);
   writeAddress(writeAddress(writer, addressOf(signal.to)), addressOf(signal.from));
@@ -64,6 +72,7 @@ export function encodeSignal(signal: Signal): Uint8Array {
       break;
     case 'monitor':
     case 'demonitor':
+    case 'monitored':
       writer.text(signal.ref);
       break;
     case 'exit':
@@ -90,6 +99,7 @@ export function isOffer(signal: Uint8Array): boolean {
 export type Incoming =
   | { readonly kind: 'message'; readonly to: Address; readonly payload: Uint8Array }
   | { readonly kind: 'messageToName'; readonly name: string; readonly payload: Uint8Array }
+  | { readonly kind: 'monitorName'; readonly name: string; readonly from: Address; readonly ref: Ref }
   | { readonly kind: 'signal'; readonly to: Address };
 
 /** Reads the head only, to find the thread that a signal belongs to. */
@@ -107,10 +117,18 @@ export function readHead(bytes: Uint8Array): Incoming {
       readAddress(reader);
       return { kind: 'messageToName', name, payload: reader.rest() };
     }
+    case SIGNAL_OP.monitorName: {
+      const name = reader.text(MAX_NAME_BYTES);
+      const from = readAddress(reader);
+      const ref = readRef(reader);
+      reader.end();
+      return { kind: 'monitorName', name, from, ref };
+    }
     case SIGNAL_OP.link:
     case SIGNAL_OP.unlink:
     case SIGNAL_OP.monitor:
     case SIGNAL_OP.demonitor:
+    case SIGNAL_OP.monitored:
     case SIGNAL_OP.exit:
     case SIGNAL_OP.down:
     case SIGNAL_OP.offer:
@@ -122,7 +140,7 @@ export function readHead(bytes: Uint8Array): Incoming {
 }
 
 /**
- * Reads a whole signal other than a message.
+ * Reads a whole signal other than one to a name, and other than a message.
  * @param trusted false where the bytes came from a peer.
  */
 export function decodeSignal(bytes: Uint8Array, source: NodeLife, target: NodeLife, trusted: boolean): Signal {
@@ -136,7 +154,6 @@ export function decodeSignal(bytes: Uint8Array, source: NodeLife, target: NodeLi
 }
 
 function decodeRest(op: number, from: Pid, to: Pid, reader: ByteReader, trusted: boolean): Signal {
-  const ref = (): Ref => reader.text(MAX_REF_BYTES) as Ref;
   const reason = (): ExitReason =>
     (trusted ? decodeValue(reader.rest()) : decodeUntrusted(reader.rest())) as ExitReason;
   switch (op) {
@@ -147,9 +164,11 @@ function decodeRest(op: number, from: Pid, to: Pid, reader: ByteReader, trusted:
     case SIGNAL_OP.unlinked:
       return { type: 'unlinked', from, to };
     case SIGNAL_OP.monitor:
-      return { type: 'monitor', from, to, ref: ref() };
+      return { type: 'monitor', from, to, ref: readRef(reader) };
     case SIGNAL_OP.demonitor:
-      return { type: 'demonitor', from, to, ref: ref() };
+      return { type: 'demonitor', from, to, ref: readRef(reader) };
+    case SIGNAL_OP.monitored:
+      return { type: 'monitored', from, to, ref: readRef(reader) };
     case SIGNAL_OP.exit:
       return { type: 'exit', from, to, linked: reader.u8() === 1, reason: reason() };
     case SIGNAL_OP.offer: {
@@ -158,7 +177,7 @@ function decodeRest(op: number, from: Pid, to: Pid, reader: ByteReader, trusted:
       return { type: 'offer', from, to, message, bytes: bytes.length };
     }
     case SIGNAL_OP.down:
-      return { type: 'down', from, to, ref: ref(), reason: reason() };
+      return { type: 'down', from, to, ref: readRef(reader), reason: reason() };
     default:
       throw new ProtocolError('unknown signal', `signal operation ${op}`);
   }
@@ -179,6 +198,10 @@ function writeAddress(writer: ByteWriter, { thread, serial }: Address): ByteWrit
 
 function readAddress(reader: ByteReader): Address {
   return { thread: reader.u32(), serial: reader.u48() };
+}
+
+function readRef(reader: ByteReader): Ref {
+  return reader.text(MAX_REF_BYTES) as Ref;
 }
 
 function addressOf(pid: AnyPid): PidParts {

@@ -25,11 +25,23 @@ export interface ExitMessage {
 export interface DownMessage {
   readonly signal: 'down';
   readonly ref: Ref;
-  /** Missing where a name was monitored that nobody held. */
+  /** Missing where a name was monitored and nobody is known to have held it. */
   readonly pid?: Pid;
   /** The name, where one was monitored. */
   readonly name?: string;
+  /** The node of the name. */
+  readonly node?: NodeName;
   readonly reason: ExitReason;
+}
+
+/** What a monitor is held on. */
+export interface Monitored {
+  /** Undefined for a name of another node, until that node has said who holds it. */
+  readonly pid: Pid | undefined;
+  /** Where a name was monitored. */
+  readonly name?: string;
+  /** The node of the name. */
+  readonly node?: NodeName;
 }
 
 export function isExit(message: unknown): message is ExitMessage {
@@ -47,6 +59,8 @@ export type Signal =
   | { readonly type: 'unlinked'; readonly from: Pid; readonly to: Pid }
   | { readonly type: 'monitor'; readonly from: Pid; readonly to: Pid; readonly ref: Ref }
   | { readonly type: 'demonitor'; readonly from: Pid; readonly to: Pid; readonly ref: Ref }
+  /** To who monitors a name of another node: `from` is who holds it, and whom the monitor is on. */
+  | { readonly type: 'monitored'; readonly from: Pid; readonly to: Pid; readonly ref: Ref }
   /** `linked`: travels along a link, and counts only while the receiver still has that link. */
   | {
       readonly type: 'exit';

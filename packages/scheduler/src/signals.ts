@@ -7,14 +7,16 @@
  *   which takes it away there: it counts for nothing here either, and so both ends always agree.
  * - A monitor is an entry at the watched process and one at the watcher; a down counts only while the watcher
  *   has its entry, which makes each monitor end with exactly one message.
+ * - A monitor of a name of another node is an entry without a pid at first. That node looks the name up, enters
+ *   the monitor at whoever holds it, and says who that is (`monitored`), or that nobody is there (`down`).
  * - A process ends through `finish`, once, whatever ended it. Its name is free before anybody is told.
  * - Rules are applied one signal at a time. What a dying process sends is queued behind the signal that killed
  *   it, so that a chain of links, however long, needs no stack; no user code runs in between.
  */
 import { type ExitReason, portableReason } from './exit-reason.js';
-import type { AnyPid, Pid, Ref } from './pid.js';
+import { type AnyPid, formatPid, type NodeName, nodeOf, type Pid, type Ref } from './pid.js';
 import type { Process } from './process.js';
-import type { DownMessage, ExitMessage, Signal } from './signal.js';
+import type { DownMessage, ExitMessage, Monitored, Signal } from './signal.js';
 
 /** What the rules need of the thread. */
 export interface SignalHost {
@@ -55,8 +57,8 @@ export class Signals {
     this.#host.remove(process, reason);
     for (const to of links ?? []) this.#queue.push({ type: 'exit', from: pid, to, reason, linked: true });
     for (const [ref, to] of watchers ?? []) this.#queue.push({ type: 'down', from: pid, to, ref, reason });
-    for (const [ref, monitor] of monitors ?? []) {
-      this.#queue.push({ type: 'demonitor', from: pid, to: monitor.pid, ref });
+    for (const [ref, { pid: to }] of monitors ?? []) {
+      if (to !== undefined) this.#queue.push({ type: 'demonitor', from: pid, to, ref });
     }
     process.links = undefined;
     process.monitors = undefined;
@@ -77,10 +79,10 @@ export class Signals {
     this.#sendOf(process, { type: 'unlink', from: process.pid, to });
   }
 
-  monitor(process: Process, ref: Ref, to: Pid, name?: string): void {
+  monitor(process: Process, ref: Ref, to: Pid, named?: Required<Pick<Monitored, 'name' | 'node'>>): void {
     // A process never hears of its own end.
     if (to === process.pid) return;
-    addMonitor(process, ref, to, name);
+    addMonitor(process, ref, { pid: to, ...named });
     this.#sendOf(process, { type: 'monitor', from: process.pid, to, ref });
   }
 
@@ -89,7 +91,10 @@ export class Signals {
     const monitor = process.monitors?.get(ref);
     if (monitor === undefined) return false;
     process.monitors?.delete(ref);
-    this.#sendOf(process, { type: 'demonitor', from: process.pid, to: monitor.pid, ref });
+    // Where it is not known yet who holds the name, the answer will find no monitor, and end it there.
+    if (monitor.pid !== undefined) {
+      this.#sendOf(process, { type: 'demonitor', from: process.pid, to: monitor.pid, ref });
+    }
     return true;
   }
 
@@ -111,16 +116,21 @@ export class Signals {
     else if (signal.type === 'monitor') this.send({ type: 'down', from, to, ref: signal.ref, reason });
     else if (signal.type === 'offer') this.#host.answerOffer(from, to, reason);
     else if (signal.type === 'unlink') this.send({ type: 'unlinked', from, to });
+    else if (signal.type === 'monitored') this.send({ type: 'demonitor', from, to, ref: signal.ref });
   }
 
-  /** Ends every link and monitor of `process` that leads to a process for which `isGone` is true. */
-  partFrom(process: Process, isGone: (pid: AnyPid) => boolean, reason: ExitReason): void {
+  /**
+   * Ends every link and monitor of `process` that leads to a process for which `isGone` is true.
+   * @param node where that is a node's, so are the monitors of its names of which it is not known who holds them.
+   */
+  partFrom(process: Process, isGone: (pid: AnyPid) => boolean, reason: ExitReason, node?: NodeName): void {
     const to = process.pid;
     for (const from of [...(process.links ?? [])]) {
       if (isGone(from)) this.send({ type: 'exit', from, to, reason, linked: true });
     }
-    for (const [ref, { pid }] of [...(process.monitors ?? [])]) {
-      if (isGone(pid)) this.send({ type: 'down', from: pid, to, ref, reason });
+    for (const [ref, monitor] of [...(process.monitors ?? [])]) {
+      const isLost = monitor.pid === undefined ? monitor.node === node : isGone(monitor.pid);
+      if (isLost) this.send({ type: 'down', from: monitor.pid ?? someoneAt(monitor.node), to, ref, reason });
     }
     for (const [ref, watcher] of [...(process.watchers ?? [])]) {
       if (isGone(watcher)) process.watchers?.delete(ref);
@@ -177,9 +187,15 @@ export class Signals {
         break;
       case 'down': {
         const monitor = process.monitors?.get(signal.ref);
-        if (monitor?.pid !== signal.from) break;
+        if (monitor === undefined || !isOn(monitor, signal.from)) break;
         process.monitors?.delete(signal.ref);
-        process.deliverSignal(downMessage(signal.ref, signal.reason, signal.from, monitor.name));
+        process.deliverSignal(downMessage(signal.ref, signal.reason, monitor));
+        break;
+      }
+      case 'monitored': {
+        const monitor = process.monitors?.get(signal.ref);
+        if (monitor === undefined) this.answerFor(signal, 'noproc');
+        else if (isOn(monitor, signal.from)) addMonitor(process, signal.ref, { ...monitor, pid: signal.from });
         break;
       }
       default:
@@ -197,6 +213,7 @@ export class Signals {
 
   #applyExit(process: Process, from: Pid, reason: ExitReason, linked: boolean): void {
     if (linked && !process.links?.delete(from)) return;
+    if (process.trapExit === 'alias') return;
     if (reason === 'kill' && !linked) return this.finish(process, 'killed');
     if (process.trapExit) {
       const message: ExitMessage = { signal: 'exit', from, reason };
@@ -211,11 +228,21 @@ export function addLink(process: Process, to: Pid): void {
   process.links.add(to);
 }
 
-export function addMonitor(process: Process, ref: Ref, pid: Pid, name?: string): void {
+export function addMonitor(process: Process, ref: Ref, monitored: Monitored): void {
   process.monitors ??= new Map();
-  process.monitors.set(ref, { pid, ...(name !== undefined && { name }) });
+  process.monitors.set(ref, monitored);
 }
 
-export function downMessage(ref: Ref, reason: ExitReason, pid?: Pid, name?: string): DownMessage {
-  return { signal: 'down', ref, ...(pid !== undefined && { pid }), ...(name !== undefined && { name }), reason };
+export function downMessage(ref: Ref, reason: ExitReason, { pid, ...named }: Monitored): DownMessage {
+  return { signal: 'down', ref, ...(pid !== undefined && { pid }), ...named, reason };
+}
+
+/** In the place of a process of that node that is not known. */
+export function someoneAt(node: NodeName | undefined): Pid {
+  return formatPid({ node: node as NodeName, creation: 0, thread: 0, serial: 0 });
+}
+
+/** Whether a signal of `pid` is about what is monitored. A node can speak only of its own processes. */
+function isOn(monitor: Monitored, pid: Pid): boolean {
+  return monitor.pid === undefined ? nodeOf(pid) === monitor.node : monitor.pid === pid;
 }

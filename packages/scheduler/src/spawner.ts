@@ -29,7 +29,13 @@ interface PendingSpawn {
 }
 
 /** How code outside any process takes part. */
-export type AttachOptions = Pick<LocalSpawnOptions, 'trapExit' | 'label' | 'mailbox'>;
+export interface AttachOptions extends Pick<LocalSpawnOptions, 'trapExit' | 'label' | 'mailbox'> {
+  /**
+   * Only an address, as an alias is in OTP: what is sent to it arrives, and no exit does, not even `kill`. For who
+   * gives the address away and waits for an answer there. @default false
+   */
+  readonly alias?: boolean;
+}
 
 export class Spawner {
   readonly #runtime: Runtime;
@@ -227,7 +233,7 @@ export class Spawner {
   #bond(parent: Process, child: Pid, link: boolean, monitor: Ref | undefined): void {
     if (parent.alive) {
       if (link) addLink(parent, child);
-      if (monitor !== undefined) addMonitor(parent, monitor, child);
+      if (monitor !== undefined) addMonitor(parent, monitor, { pid: child });
     } else if (link) this.#endBond(parent.pid, child);
   }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { flowOfPid, flowOfSignal } from '../src/flow.js';
-import { formatPid, parseNodeName } from '../src/pid.js';
-import { encodeMessage, encodeMessageToName, encodeSignal } from '../src/signal-codec.js';
+import { formatPid, parseNodeName, type Ref } from '../src/pid.js';
+import { encodeMessage, encodeMessageToName, encodeMonitorName, encodeSignal } from '../src/signal-codec.js';
 
 const node = parseNodeName('a.b-c@10.0.0.1:4370'.replace('a.b-c', 'a_b-c'));
 const pid = (thread: number, serial: number) => formatPid({ node, creation: 77, thread, serial });
@@ -12,6 +12,7 @@ test('all that a process sends is one flow, to a pid, to a name and as a signal'
   const flow = flowOfPid(pid(from.thread, from.serial));
   expect(flowOfSignal(encodeMessage(to, from, new Uint8Array(3)))).toBe(flow);
   expect(flowOfSignal(encodeMessageToName('a name', from, new Uint8Array(3)))).toBe(flow);
+  expect(flowOfSignal(encodeMonitorName('a name', from, 'a ref' as Ref))).toBe(flow);
   const exit = { type: 'exit', from: pid(3, 123_456_789), to: pid(1, 5), reason: 'normal', linked: true } as const;
   expect(flowOfSignal(encodeSignal(exit))).toBe(flow);
 });

@@ -8,6 +8,7 @@ import {
   decodeSignal,
   encodeMessage,
   encodeMessageToName,
+  encodeMonitorName,
   encodeSignal,
   MAX_NAME_BYTES,
   readHead,
@@ -32,6 +33,7 @@ const signal: fc.Arbitrary<Signal> = fc.oneof(
   fc.record({ type: fc.constant('unlink' as const), from, to }),
   fc.record({ type: fc.constant('monitor' as const), from, to, ref }),
   fc.record({ type: fc.constant('demonitor' as const), from, to, ref }),
+  fc.record({ type: fc.constant('monitored' as const), from, to, ref }),
   fc.record({ type: fc.constant('exit' as const), from, to, reason, linked: fc.boolean() }),
   fc.record({ type: fc.constant('down' as const), from, to, ref, reason }),
 );
@@ -74,6 +76,14 @@ describe('every signal comes back as it was', () => {
       }),
     );
   });
+});
+
+test('a monitor of a name comes back as it was', () => {
+  fc.assert(
+    fc.property(fc.string({ maxLength: 60 }), address, ref, (name, by, given) => {
+      expect(readHead(encodeMonitorName(name, by, given))).toEqual({ kind: 'monitorName', name, from: by, ref: given });
+    }),
+  );
 });
 
 describe('what may not travel', () => {
@@ -179,5 +189,7 @@ test('operations keep their numbers', () => {
     down: 8,
     offer: 9,
     unlinked: 10,
+    monitorName: 11,
+    monitored: 12,
   });
 });

@@ -1,5 +1,5 @@
 /** Messages, links and monitors after Erlang/OTP, on one thread and across threads. */
-import type { Pid, Ref } from '@liminal-node/scheduler';
+import { NO_NODE, type Pid, type Ref } from '@liminal-node/scheduler';
 import { describe, expect } from 'vitest';
 import { type Case, exitFrom, freshName, inBothWorlds } from './world.js';
 
@@ -337,14 +337,14 @@ const monitors: Record<string, Case> = {
     b.tell('exit', 'end');
     await b.ended;
     await world.settle();
-    expect(await a.heard()).toEqual([{ signal: 'down', ref, pid: b.pid, name, reason: 'end' }]);
+    expect(await a.heard()).toEqual([{ signal: 'down', ref, pid: b.pid, name, node: NO_NODE, reason: 'end' }]);
   },
 
   'D10: a monitor of a name that nobody holds is answered with noproc': async (world) => {
     const name = freshName();
     const a = await world.actor(0);
     const ref = await a.do<Ref>('monitor', { name });
-    expect(await a.heard()).toEqual([{ signal: 'down', ref, name, reason: 'noproc' }]);
+    expect(await a.heard()).toEqual([{ signal: 'down', ref, name, node: NO_NODE, reason: 'noproc' }]);
   },
 
   'D13, D7: a process never hears of its own end: a monitor of itself is none': async (world) => {

@@ -38,10 +38,7 @@ export interface Served {
 /** The pid of a server, which knows what the server takes. */
 export type ServerPid<S> = Pid & { readonly serves?: S };
 
-/**
- * Where a server is reached: its pid, or its name on this node or another. A name on another node cannot be
- * monitored: a call to it fails only by its deadline, whatever became of the server.
- */
+/** Where a server is reached: its pid, or its name on this node or another. */
 export type ServerAddress<S> = ServerPid<S> | (Registered & { readonly serves?: S });
 
 export interface CallOptions {
@@ -113,10 +110,9 @@ export async function request<Result>(
   const target = resolve(self, to);
   if (target === undefined) throw new CallError(name, 'noproc');
   if (target === self.pid) throw new CallError(name, 'calling_self');
-  // Trapping exits, so that an exit sent to the address of the reply does not leave the caller waiting for ever.
-  const caller = self.attach({ trapExit: true, label: `call ${name}` });
+  const caller = self.attach({ alias: true, label: `call ${name}` });
   try {
-    const ref = typeof target === 'string' ? caller.monitor(target) : undefined;
+    const ref = caller.monitor(target);
     send(caller, target);
     const answer = await caller.receive({
       timeoutMs,

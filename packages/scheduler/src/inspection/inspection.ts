@@ -93,11 +93,13 @@ export class Inspection {
       name: registration?.name,
       parent,
       ancestors: this.#ancestorsHere(pid),
-      trapExit,
+      trapExit: trapExit === true,
       mailbox: { messages: process.queuedMessages, bytes: process.queuedBytes, dropped: process.dropped },
       handled,
       links: [...(links ?? [])],
-      monitors: [...(monitors?.values() ?? [])],
+      monitors: [...(monitors?.values() ?? [])].map(({ pid, ...named }) =>
+        pid === undefined ? named : { pid, ...named },
+      ),
       watchers: watchers?.size ?? 0,
       ageMs: Math.max(0, environment.now() - process.startedAt),
     };

@@ -2,7 +2,7 @@
  * What can be seen of one process. After `erlang:process_info/1`.
  */
 import type { ProcessDefinition } from '../definition.js';
-import type { Pid } from '../pid.js';
+import type { NodeName, Pid } from '../pid.js';
 
 /**
  * - `starting`: its body has not begun;
@@ -60,9 +60,12 @@ export interface ProcessInfo extends Omit<ProcessRow, 'links' | 'monitors'> {
 }
 
 export interface MonitoredInfo {
-  readonly pid: Pid;
+  /** Missing for a name of another node, until that node has said who holds it. */
+  readonly pid?: Pid;
   /** The name, where one was monitored. */
   readonly name?: string;
+  /** The node of the name. */
+  readonly node?: NodeName;
 }
 
 /** A longer label is cut, so that a process with a huge one costs the others nothing. */

@@ -4,6 +4,7 @@
  */
 import type { ProcessDefinition } from '../definition.js';
 import type { Pid } from '../pid.js';
+import type { Process } from '../process.js';
 import { PROCESS_STATUSES, type ProcessRow, type ProcessStatus, shortLabel, shortName } from './process-info.js';
 import { type RowChunk, RowChunkWriter } from './row-chunks.js';
 import { StringTable, textOf } from './string-table.js';
@@ -38,7 +39,7 @@ export interface Inspected {
   readonly label: string;
   readonly registration: { readonly name: string } | undefined;
   readonly parent: Pid | undefined;
-  readonly trapExit: boolean;
+  readonly trapExit: Process['trapExit'];
   readonly queuedMessages: number;
   readonly queuedBytes: number;
   readonly dropped: number;
@@ -90,7 +91,7 @@ export class ProcessRowWriter {
     view.setUint32(at + AT.name, this.#strings.numberOf(process.registration?.name));
     view.setUint32(at + AT.parent, this.#strings.numberOf(process.parent));
     view.setUint8(at + AT.status, PROCESS_STATUSES.indexOf(process.status));
-    view.setUint8(at + AT.trapExit, process.trapExit ? 1 : 0);
+    view.setUint8(at + AT.trapExit, process.trapExit === true ? 1 : 0);
     return this.#chunks.isFull;
   }
 

@@ -245,7 +245,7 @@ inBothWorlds({
     const clerk = world.attach();
     const delegated = call(self, pid, 'delegate', [clerk.pid], NEVER);
     const { from } = await clerk.receive<{ from: From<string> }>();
-    clerk.exitProcess(from, 'not yours');
+    for (const reason of ['not yours', 'kill']) clerk.exitProcess(from, reason);
     reply(clerk, from, 'still there');
     expect(await delegated).toBe('still there');
   },
