@@ -17,9 +17,10 @@ import {
   type Subscription,
   startNode,
   startObject,
+  startServer,
   wrap,
 } from 'liminal-node';
-import { type Ledger, ledger, obedient } from './cluster-processes.js';
+import { clerk, type Ledger, ledger, obedient } from './cluster-processes.js';
 
 let running: LiminalNode | undefined;
 const subscriptions = new Map<Pid, { readonly subscription: Subscription; readonly received: Envelope[] }>();
@@ -163,6 +164,8 @@ const commands = {
   async listenTo(to: ObjectPid<Ledger>): Promise<void> {
     await wrap(node(), to).listen(proxy((entry) => `${node().name} heard ${entry}`));
   },
+  startClerk: (name: string, thread: number | 'home' = 'home'): Promise<Pid> =>
+    startServer(node().attach(), clerk, [], { name, thread }),
   send(to: Pid, message: unknown): void {
     node().send(to, message);
   },

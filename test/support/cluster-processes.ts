@@ -3,6 +3,7 @@ import {
   channelOf,
   defineObject,
   defineProcess,
+  defineServer,
   type ExitReason,
   isDown,
   isEnvelope,
@@ -110,3 +111,18 @@ export class Ledger {
 }
 
 export const ledger = defineObject(import.meta.url, 'ledger', () => new Ledger());
+
+/** A server that adds, fails, and keeps callers waiting. */
+export const clerk = defineServer(import.meta.url, 'clerk', {
+  init: () => ({ total: 0 }),
+  calls: {
+    add({ state }, by: number) {
+      state.total += by;
+      return state.total;
+    },
+    fail(_server, message: string): never {
+      throw new RangeError(message);
+    },
+    wait: (server) => server.later<never>(() => {}),
+  },
+});

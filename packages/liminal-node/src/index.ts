@@ -54,6 +54,8 @@ export {
   isExit,
   LiminalError,
   type Logger,
+  multiCall,
+  type NameOnNodes,
   type NodeName,
   type ObjectAddress,
   type ObjectOf,

@@ -31,6 +31,7 @@ export {
   type Restart,
   type Shutdown,
 } from './behaviours/child-spec.js';
+export { type MultiCallResult, multiCall, type NameOnNodes } from './behaviours/multi-call.js';
 export type { RestartLimit } from './behaviours/restart-intensity.js';
 export type { AutoShutdown, ChildStatus, Strategy } from './behaviours/restart-strategy.js';
 export {

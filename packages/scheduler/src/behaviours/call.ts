@@ -50,7 +50,8 @@ export interface CallOptions {
 
 const CALL_TIMEOUT_MS = 5_000;
 
-type CallRest<Args extends readonly unknown[]> = Args extends readonly []
+/** What a call is given behind its name. */
+export type CallRest<Args extends readonly unknown[]> = Args extends readonly []
   ? [args?: Args, options?: CallOptions]
   : [args: Args, options?: CallOptions];
 
