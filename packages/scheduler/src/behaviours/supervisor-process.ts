@@ -142,7 +142,7 @@ export class SupervisorProcess {
 
   async #pending({ supervisor: type, id, token }: PendingMessage): Promise<void> {
     const child = this.children.byId.get(id);
-    if (child?.pending?.token !== token) return;
+    if (child?.pending === undefined || child.pending.token !== token) return;
     this.children.notPending(child);
     if (type === 'due') await this.#follow({ type, id });
     else await this.#follow({ type, id, at: this.#now(), waitMs: this.#waitMs(child, 0) });

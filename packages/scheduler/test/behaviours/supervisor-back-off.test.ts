@@ -9,7 +9,7 @@ import {
   whichChildren,
 } from '@liminal-node/scheduler';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { World } from '../world.js';
+import { signpost, World } from '../world.js';
 import { member } from './fixtures/supervised-members.js';
 import { memberSpec, memberSpecs, Stage } from './fixtures/supervised-stage.js';
 import { VirtualClock } from './fixtures/virtual-clock.js';
@@ -134,6 +134,31 @@ test('a wait that is over in the moment in which the child is stopped starts not
   await world.settle();
   expect(await status('a')).toBe('stopped');
   expect(stage.log).toEqual(['terminate b shutdown']);
+});
+
+test('a wait that is over as another restart takes the child along is not taken for the try after that', async () => {
+  const waiting = memberSpec('a', { backOff });
+  const { supervisor, crash, status } = await started({
+    strategy: 'rest_for_one',
+    backOff: undefined,
+    children: [...memberSpecs('cx', { traps: true }), waiting],
+  });
+  await crash('a');
+  const { x } = await stage.pids(supervisor);
+  const [opened, open] = signpost();
+  stage.gates.set('c', opened);
+  const stopped = terminateChild(stage.self, supervisor, 'c');
+  await stage.logged('terminate c shutdown');
+  // Behind one another in the mailbox: the end of x, and the end of the wait of a, which starts with x, and fails.
+  stage.verdicts.set('a', ['fail']);
+  await stage.end(x, 'crash');
+  await clock.advance(100);
+  open();
+  await stopped;
+  await stage.logged('init a');
+  await world.settle();
+  expect(stage.log.slice(1)).toEqual(['init x', 'init a']);
+  expect(await status('a')).toBe('restarting');
 });
 
 test('a supervisor that is stopped while a child waits ends at once, and its timer with it', async () => {

@@ -10,7 +10,7 @@ import {
 } from '@liminal-node/scheduler';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { World } from '../world.js';
-import { family, loner, member } from './fixtures/supervised-members.js';
+import { family, lingerer, loner, member } from './fixtures/supervised-members.js';
 import { memberSpec, memberSpecs, Stage } from './fixtures/supervised-stage.js';
 
 const threadOf = (pid: Pid | undefined) => parsePid(pid ?? '')?.thread;
@@ -54,6 +54,19 @@ describe('a tree of supervisors', () => {
     const { stage, outer } = await tree();
     expect(await stage.stop(outer)).toBe('shutdown');
     expect(stage.log).toEqual(['terminate c shutdown', 'terminate b shutdown', 'terminate a shutdown']);
+  });
+
+  test('I26: starts a supervisor that was killed again, with all of its children, which it took along (failure F12)', async () => {
+    const { stage, outer, before, leavesBefore } = await tree();
+    const gone = await stage.watch(...Object.values(leavesBefore));
+    stage.self.exitProcess(before['inner'] as Pid, 'kill');
+    expect(await gone.ended).toEqual(['killed', 'killed', 'killed']);
+    await stage.logged('init c');
+    const after = await stage.pids(outer);
+    expect(after['d']).toBe(before['d']);
+    const leaves = await stage.pids(after['inner'] as Pid);
+    expect(Object.keys(leaves)).toEqual(['a', 'b', 'c']);
+    expect(new Set([...Object.values(leaves), ...Object.values(leavesBefore)]).size).toBe(6);
   });
 
   test('I26: leaves no orphan when its root is killed', async () => {
@@ -108,16 +121,45 @@ describe('a thread that dies', () => {
   });
 });
 
-describe('ten thousand dynamic children', () => {
-  test('I29: are all gone when their supervisor has stopped', async () => {
+describe('many dynamic children', () => {
+  test('I30: of a thread that dies are as many crashes, and each is started again once, elsewhere', async () => {
     await using world = await World.start(2);
     const stage = Stage.of(world);
-    const template = childTemplate(loner, []);
+    const [thread = 0] = world.scheduler.threads;
+    const restarted = new Set<Pid>();
+    world.scheduler.watchSupervision((report) => {
+      if (report.type !== 'restart' || report.formerPid === undefined) return;
+      expect(report.reason).toEqual({ threadDown: expect.objectContaining({ thread }) });
+      restarted.add(report.formerPid);
+    });
+    const init = { strategy: 'simple_one_for_one', children: [childTemplate(loner, [])], intensity: 10_000 } as const;
+    const supervisor = await stage.start(init, { thread: 'home' });
+    const all = await Promise.all(Array.from({ length: 2_000 }, () => startChild(stage.self, supervisor, [])));
+    const lost = all.filter((pid) => threadOf(pid) === thread);
+    expect(lost.length).toBeGreaterThan(500);
+    await world.scheduler.endThread(thread);
+    while ((await countChildren(stage.self, supervisor)).restarts < lost.length);
+    expect(await countChildren(stage.self, supervisor)).toMatchObject({ active: 2_000, restarts: lost.length });
+    expect(restarted).toEqual(new Set(lost));
+    const after = (await whichChildren(stage.self, supervisor)).map(({ pid }) => threadOf(pid));
+    expect(after).not.toContain(thread);
+  });
+
+  test('I29: ten thousand are stopped in parallel, none of them killed, when their supervisor stops', async () => {
+    await using world = await World.start(2);
+    const stage = Stage.of(world);
+    const kills: Pid[] = [];
+    world.scheduler.watchSupervision((report) => {
+      if (report.type === 'kill') kills.push(report.pid);
+    });
+    // One after another they would take 500 s.
+    const template = childTemplate(lingerer, [50], { shutdown: 30_000 });
     const supervisor = await stage.start({ strategy: 'simple_one_for_one', children: [template] });
     const started = await Promise.all(Array.from({ length: 10_000 }, () => startChild(stage.self, supervisor, [])));
     expect(new Set(started).size).toBe(10_000);
     expect((await countChildren(stage.self, supervisor)).active).toBe(10_000);
     expect(await stage.stop(supervisor)).toBe('shutdown');
+    expect(kills).toEqual([]);
     const threads = await world.scheduler.inspect();
     expect(threads.reduce((sum, { processes }) => sum + processes, 0)).toBeLessThan(20);
   });
