@@ -171,6 +171,7 @@ const ops: Readonly<Record<string, Op>> = {
     const pid = self.whereis(name);
     return pid === undefined ? 'nobody' : { pid };
   },
+  alive: ({ self }, pid: Pid) => self.isAlive(pid),
   take: (acting, text: string) => acting.take(text, 0),
   await: (acting, text: string) => acting.take(text, 10_000),
   send_after(acting, ms: number, to: Pid, text: string, label: string) {

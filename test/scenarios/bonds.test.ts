@@ -118,7 +118,7 @@ describe('a link to a process of another node', () => {
     expect(mild.signal.aborted).toBe(false);
   });
 
-  it('brings killed where it was killed, which nobody can trap', async () => {
+  it('brings killed where it was killed, which nobody can trap (conformance N32)', async () => {
     const process = node.attach({ trapExit: true });
     const pid = await far.call('spawnObedient', observer.pid, { trapExit: true });
     process.link(pid);
@@ -136,7 +136,7 @@ describe('a link to a process of another node', () => {
     expect(await heardBy(pid)).toEqual({ signal: 'exit', from: process.pid, reason: 'over' });
   });
 
-  it('is answered with noproc by the dead', async () => {
+  it('is answered with noproc by the dead (conformance C10)', async () => {
     const process = node.attach({ trapExit: true });
     const pid = await far.call('spawnObedient', observer.pid);
     await ended(pid);

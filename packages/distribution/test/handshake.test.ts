@@ -221,7 +221,7 @@ describe('the handshake', () => {
     }
   });
 
-  test('finds a common version, or refuses with both ranges', () => {
+  test('finds a common version, or refuses with both ranges (conformance N4)', () => {
     const hello = (minVersion: number, maxVersion: number): Uint8Array =>
       encodeHello({ ...alice, minVersion, maxVersion, features: 0xffff, challenge: challenge() });
     for (const [min, max] of [

@@ -10,7 +10,7 @@ const HOUR = 3_600_000;
 const deaf: ConnectionHandlers = { opened: () => {}, data: () => {}, closed: () => {} };
 
 describe('nodes on a virtual clock', () => {
-  test('connect, carry frames in order in both directions, and leave no timer when they stop', async () => {
+  test('connect, carry frames in order in both directions, and leave no timer when they stop (conformance N1)', async () => {
     const { environment, network, start } = createCluster();
     const a = await start('a');
     const b = await start('b', { seeds: [a.address] });
@@ -43,7 +43,7 @@ describe('nodes on a virtual clock', () => {
     expect(environment.timers).toBeLessThanOrEqual(4);
   });
 
-  test('a peer that falls silent is down within the timeout and one interval, and comes back with a new session', async () => {
+  test('a peer that falls silent is down within the timeout and one interval, and comes back with a new session (conformance N12)', async () => {
     const { environment, network, start } = createCluster();
     const a = await start('a');
     const b = await start('b', { seeds: [a.address] });
@@ -156,7 +156,7 @@ describe('nodes on a virtual clock', () => {
     expect(b.peers()).toEqual([expect.objectContaining({ state: 'connected', node: 'a@h', lastFailure: undefined })]);
   });
 
-  test('itself among its seeds, and one seed twice in two spellings: no connection to itself, one to the seed', async () => {
+  test('itself among its seeds, and one seed twice in two spellings: no connection to itself, one to the seed (conformance N5)', async () => {
     const { environment, start } = createCluster();
     const a = await start('a', { listen: { host: 'a.example', port: 1 }, seeds: ['A.example:1', 'a.example:01'] });
     const b = await start('b', {
@@ -192,23 +192,26 @@ describe('nodes on a virtual clock', () => {
     expect(names(a)).toEqual(['b@h']);
   });
 
-  test.each([3, 8])('%i nodes that all dial all at once end with one connection a pair', async (size) => {
-    for (let seed = 1; seed <= 10; seed++) {
-      const { environment, network, start } = createCluster(seed);
-      const ports = Array.from({ length: size }, (_, at) => 5_000 + at);
-      const seeds = ports.map((port) => `127.0.0.1:${port}`);
-      const nodes = await Promise.all(
-        ports.map((port, at) => start(`n${at}`, { listen: { host: '127.0.0.1', port }, seeds })),
-      );
-      await environment.advance(5_000);
-      for (const node of nodes) expect(names(node)).toHaveLength(size - 1);
-      await environment.advance(30_000);
-      expect(network.connections).toBe((size * (size - 1)) / 2);
-      for (const node of nodes) expect(node.counters.sessionsUp).toBe(size - 1);
-    }
-  });
+  test.each([3, 8])(
+    '%i nodes that all dial all at once end with one connection a pair (conformance N7)',
+    async (size) => {
+      for (let seed = 1; seed <= 10; seed++) {
+        const { environment, network, start } = createCluster(seed);
+        const ports = Array.from({ length: size }, (_, at) => 5_000 + at);
+        const seeds = ports.map((port) => `127.0.0.1:${port}`);
+        const nodes = await Promise.all(
+          ports.map((port, at) => start(`n${at}`, { listen: { host: '127.0.0.1', port }, seeds })),
+        );
+        await environment.advance(5_000);
+        for (const node of nodes) expect(names(node)).toHaveLength(size - 1);
+        await environment.advance(30_000);
+        expect(network.connections).toBe((size * (size - 1)) / 2);
+        for (const node of nodes) expect(node.counters.sessionsUp).toBe(size - 1);
+      }
+    },
+  );
 
-  test('nodes learn of each other from one seed; a hidden node learns of all and is told to none', async () => {
+  test('nodes learn of each other from one seed; a hidden node learns of all and is told to none (conformance N23, N26)', async () => {
     const { environment, start } = createCluster();
     const seed = await start('seed');
     const seeds = [seed.address];
@@ -273,7 +276,7 @@ describe('nodes on a virtual clock', () => {
     expect(network.connections).toBeLessThanOrEqual(1);
   });
 
-  test('a node that comes back under its name before its end was noticed: the old life goes down completely, then the new is up', async () => {
+  test('a node that comes back under its name before its end was noticed: the old life goes down completely, then the new is up (conformance N10)', async () => {
     const { environment, network, start } = createCluster();
     const b = await start('b', { listen: { host: 'b.example', port: 1 } });
     const a = await start('a', { seeds: [b.address] });
@@ -293,7 +296,7 @@ describe('nodes on a virtual clock', () => {
     expect(alive).toEqual([false, false]);
   });
 
-  test('a connection that is bounced 200 times: sessions rise, up and down alternate, nothing stays behind', async () => {
+  test('a connection that is bounced 200 times: sessions rise, up and down alternate, nothing stays behind (conformance N18)', async () => {
     const { environment, network, start } = createCluster(7);
     const a = await start('a');
     const b = await start('b', { seeds: [a.address] });
@@ -328,7 +331,7 @@ describe('nodes on a virtual clock', () => {
     expect([a.events, a.frames]).toEqual([['up b@h', 'down b@h silent'], ['b@h:in time']]);
   });
 
-  test('whatever a peer with the cookie sends, no other session and no newcomer notices', async () => {
+  test('whatever a peer with the cookie sends, no other session and no newcomer notices (conformance N25)', async () => {
     const { environment, start } = createCluster(3);
     const a = await start('a', { maxPeers: 20 });
     const c = await start('c', { seeds: [a.address] });

@@ -157,7 +157,7 @@ describe('nodes over TCP', () => {
     expect(await Promise.all(received)).toEqual([sizes, sizes]);
   });
 
-  test('a long frame and a long queue of some senders hold up no other, whose own frames keep their order (A40, F40)', async () => {
+  test('a long frame and a long queue of some senders hold up no other, whose own frames keep their order (A40, F40; conformance N22)', async () => {
     const limits = { maxDataQueueBytes: 2 ** 28, maxFrameBytes: 2 ** 26 + 1 };
     const a = await start('a', limits);
     const b = await start('b', { seeds: [a.address], ...limits });
@@ -203,7 +203,7 @@ describe('nodes over TCP', () => {
     expect(bytes).toBe(5_000_000);
   });
 
-  test('a wrong cookie is refused, both ends say why with both names, and the listener goes on', async () => {
+  test('a wrong cookie is refused, both ends say why with both names, and the listener goes on (conformance N2)', async () => {
     const [logA, logB] = [new Log(), new Log()];
     const a = await start('a', { logger: logA.logger });
     const b = await start('b', { cookie: 'other', seeds: [a.address], logger: logB.logger });
@@ -220,7 +220,7 @@ describe('nodes over TCP', () => {
     expect([a.events, b.events, b.peers()[0]?.lastFailure]).toEqual([['up c@h'], [], 'cookie']);
   });
 
-  test('silent, garbage and half-way peers are gone by the deadline, leave nothing, and keep nobody out', async () => {
+  test('silent, garbage and half-way peers are gone by the deadline, leave nothing, and keep nobody out (conformance N29)', async () => {
     const a = await start('a', { handshakeTimeoutMs: 300 });
     const silent = dialRaw(portOf(a));
     const garbage = dialRaw(portOf(a));
@@ -294,17 +294,20 @@ describe('nodes over TCP', () => {
     expect(c.events).toEqual(['up a@h']);
   });
 
-  test.each([3, 8])('%i nodes that dial one another at once end with one connection a pair', async (size) => {
-    const nodes: TestNode[] = [];
-    for (let at = 0; at < size; at++) nodes.push(await start(`n${at}`));
-    for (const node of nodes) for (const peer of nodes) node.connect(peer.address);
-    await Promise.all(nodes.map((node) => connected(node, size - 1)));
-    for (const node of nodes) {
-      const ups = node.events.filter((event) => event.startsWith('up')).length;
-      expect([node.sessions().length, ups]).toEqual([size - 1, size - 1]);
-      expect(node.peers().filter(({ state }) => state === 'self')).toHaveLength(1);
-    }
-  });
+  test.each([3, 8])(
+    '%i nodes that dial one another at once end with one connection a pair (conformance N7)',
+    async (size) => {
+      const nodes: TestNode[] = [];
+      for (let at = 0; at < size; at++) nodes.push(await start(`n${at}`));
+      for (const node of nodes) for (const peer of nodes) node.connect(peer.address);
+      await Promise.all(nodes.map((node) => connected(node, size - 1)));
+      for (const node of nodes) {
+        const ups = node.events.filter((event) => event.startsWith('up')).length;
+        expect([node.sessions().length, ups]).toEqual([size - 1, size - 1]);
+        expect(node.peers().filter(({ state }) => state === 'self')).toHaveLength(1);
+      }
+    },
+  );
 
   test('a node that is known by two addresses is connected once, without a bounce', async () => {
     for (let round = 0; round < 5; round++) {
@@ -333,7 +336,7 @@ describe('nodes over TCP', () => {
     expect(b.events).toEqual(['up a@h']);
   });
 
-  test('a peer that stops reading costs the others nothing; what it misses is counted, and it goes down', async () => {
+  test('a peer that stops reading costs the others nothing; what it misses is counted, and it goes down (conformance N20)', async () => {
     const [stuck, c] = [await start('stuck'), await start('c')];
     const frozen = await proxy(portOf(stuck));
     const b = await start('b', {
@@ -394,7 +397,7 @@ describe('nodes over TCP', () => {
     expect([sessionWith(b, 'a').id, a.events, b.events]).toEqual([id, ['up b@h'], ['up a@h']]);
   });
 
-  test('a node that restarts under its name: down, then up with the new life', async () => {
+  test('a node that restarts under its name: down, then up with the new life (conformance N8)', async () => {
     const a = await start('a', { redialMinMs: 10 });
     const first = await start('b', { seeds: [a.address] });
     await connected(a, 1);
