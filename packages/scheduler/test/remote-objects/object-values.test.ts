@@ -81,6 +81,7 @@ test('whatever message a peer sends, it is told apart without a throw', () => {
         expect(sent.result).toBeInstanceOf(Uint8Array);
       }
     }),
+    { numRuns: 2_000 },
   );
 });
 
