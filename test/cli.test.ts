@@ -402,7 +402,7 @@ describe('nodes', () => {
 });
 
 describe('help', () => {
-  it.each(['start', 'subscribe', 'publish', 'nodes', 'demo'])(
+  it.each(['start', 'subscribe', 'publish', 'nodes', 'ps', 'tree', 'trace', 'demo'])(
     'of %s has examples and the variables',
     async (command) => {
       const { code, stdout, stderr } = await runCli([command, '--help']);

@@ -1,26 +1,48 @@
 /**
- * What a node does for tools on hidden nodes, such as the command line: publish on their behalf, and list the
- * members. They send to the process registered as `liminal`, and are answered at a pid of their own.
+ * What a node does for tools on hidden nodes, such as the command line: publish on their behalf, list the members, and
+ * let itself be looked into. They send to the process registered as `liminal`, and are answered at a pid of their own.
  *
  * A request is a peer's bytes: its shape is checked, anything else is dropped and counted. No request changes
  * what is subscribed or joined on this node.
  */
 import type { Channels } from '@liminal-node/channels';
 import type { AttachedProcess, Logger, Pid } from '@liminal-node/scheduler';
-import { isPid } from '@liminal-node/scheduler';
+import { isPid, PROCESS_ORDERS } from '@liminal-node/scheduler';
 import * as v from 'valibot';
 import type { ClusterMember } from './members.js';
+import type { Visits } from './visits.js';
 
 export const REQUESTS_NAME = 'liminal';
 
 const answerTo = { replyTo: v.custom<Pid>(isPid, 'a pid'), request: v.number() };
 
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const page = { from: count, count };
+
 const schema = v.variant('type', [
   v.strictObject({ type: v.literal('members'), ...answerTo }),
+  v.strictObject({ type: v.literal('snapshot'), ...answerTo }),
+  v.strictObject({ type: v.literal('processes'), ...answerTo, order: v.nullable(v.picklist(PROCESS_ORDERS)), ...page }),
+  v.strictObject({ type: v.literal('supervision'), ...answerTo, maxChildren: count, ...page }),
+  v.strictObject({
+    type: v.literal('trace'),
+    ...answerTo,
+    process: v.string(),
+    forMs: v.number(),
+    maxEvents: v.number(),
+  }),
+  v.strictObject({ type: v.literal('traced'), ...answerTo }),
   v.strictObject({ type: v.literal('publish'), ...answerTo, channel: v.string(), payload: v.unknown() }),
 ]);
 
 export type NodeRequest = v.InferOutput<typeof schema>;
+
+/** What can be asked for, without where the answer goes. */
+export type NodeQuestion = NodeRequest extends infer R
+  ? R extends unknown
+    ? Omit<R, keyof typeof answerTo>
+    : never
+  : never;
 
 export type NodeAnswer =
   | { readonly request: number; readonly ok: true; readonly value: unknown }
@@ -36,16 +58,36 @@ export async function answerRequests(
   process: AttachedProcess,
   channels: Channels,
   members: () => readonly ClusterMember[],
+  visits: Visits,
   counters: RequestCounters,
   logger: Logger,
 ): Promise<void> {
-  const perform = async (request: NodeRequest): Promise<unknown> => {
-    if (request.type === 'members') return members();
+  const publish = async ({ channel, payload }: NodeRequest & { type: 'publish' }): Promise<unknown> => {
     // Refuses what cannot name a channel.
-    const { name } = channels.channel(request.channel);
-    const { flushed, ...receipt } = channels.publish(name, request.payload, {}, process.pid);
+    const { name } = channels.channel(channel);
+    const { flushed, ...receipt } = channels.publish(name, payload, {}, process.pid);
     await flushed();
     return receipt;
+  };
+  const perform = (request: NodeRequest): unknown => {
+    switch (request.type) {
+      case 'members':
+        return members();
+      case 'publish':
+        return publish(request);
+      case 'snapshot':
+        return visits.snapshot(request.replyTo);
+      case 'processes':
+        return visits.processes(request.replyTo, request);
+      case 'supervision':
+        return visits.supervision(request.replyTo, request);
+      case 'trace':
+        return visits.trace(request.replyTo, request);
+      case 'traced':
+        return visits.traced(request.replyTo);
+      default:
+        return request satisfies never;
+    }
   };
   const answer = async (request: NodeRequest): Promise<void> => {
     const { replyTo, request: number } = request;

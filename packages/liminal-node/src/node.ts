@@ -41,6 +41,7 @@ import { createNodeMetrics } from './node-metrics.js';
 import { answerRequests, REQUESTS_NAME, type RequestCounters } from './node-requests.js';
 import { type NodeOptions, parseListenAddress, resolveNodeOptions } from './options.js';
 import { unmetConditions } from './readiness.js';
+import { Visits } from './visits.js';
 
 export type { ClusterMember, Envelope, NodeOptions, PublishOptions, Receipt };
 
@@ -186,7 +187,7 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
     const channels = new Channels(scheduler, { logger, ...(maxPayloadBytes !== undefined && { maxPayloadBytes }) });
     const clusterSync = connectChannels(channels, channelGroups, distribution, logger);
     const members = (): readonly ClusterMember[] => membersOf(distribution, startedAt);
-    void answerRequests(requestProcess, channels, members, requests, logger);
+    void answerRequests(requestProcess, channels, members, new Visits(scheduler), requests, logger);
 
     await firstJoin(distribution, channelGroups, options.joinTimeoutMs, systemEnvironment);
 

@@ -13,7 +13,8 @@ import {
 } from '@liminal-node/scheduler';
 import { CookieError } from './cookie.js';
 import { type ClusterMember, type LiminalNode, startNode } from './node.js';
-import { type NodeAnswer, type NodeRequest, REQUESTS_NAME } from './node-requests.js';
+import { type NodeAnswer, type NodeQuestion, type NodeRequest, REQUESTS_NAME } from './node-requests.js';
+import { RemoteInspection } from './remote-inspection.js';
 
 /** No node answers there, or it refuses the connection, or it went away. The message names cause and remedy. */
 export class ConnectError extends LiminalError {
@@ -49,6 +50,8 @@ export interface RemoteNode extends AsyncDisposable {
   publish(channel: string, payload: unknown): Promise<Receipt>;
   /** The members of the cluster as the attached node sees them. */
   members(): Promise<readonly ClusterMember[]>;
+  /** Looks into the attached node. */
+  readonly inspection: RemoteInspection;
   /** Resolves when this node is connected to every member and each has taken in what was subscribed here, or after some seconds. */
   settle(): Promise<void>;
   close(): Promise<void>;
@@ -140,8 +143,7 @@ function visit(node: LiminalNode, peer: NodeName): RemoteNode {
       asked.reject(new ConnectError(`the connection to ${asked.to} was lost (${event.reason}) before it answered`));
     }
   });
-  type Question = { readonly type: 'members' } | { readonly type: 'publish'; channel: string; payload: unknown };
-  const ask = (to: NodeName, question: Question): Promise<unknown> =>
+  const ask = (to: NodeName, question: NodeQuestion): Promise<unknown> =>
     new Promise((resolve, reject) => {
       if (node.distribution.session(to) === undefined) throw new ConnectError(`not connected to ${to}; try again`);
       const request = requests++;
@@ -176,6 +178,7 @@ function visit(node: LiminalNode, peer: NodeName): RemoteNode {
     node,
     publish: async (channel, payload) => (await ask(peer, { type: 'publish', channel, payload })) as Receipt,
     members,
+    inspection: new RemoteInspection((question) => ask(peer, question)),
     async settle() {
       const names = (await members()).map(({ name }) => name);
       const signal = AbortSignal.timeout(SETTLE_TIMEOUT_MS);

@@ -1,5 +1,5 @@
 /**
- * How `subscribe`, `publish` and `nodes` meet a running node: their common flags, the cookie, the connection.
+ * How the commands that attach meet a running node: their common flags, the cookie, the connection.
  */
 import { Option } from 'commander';
 import { resolveCookie } from '../cookie.js';

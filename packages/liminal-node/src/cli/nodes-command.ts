@@ -7,6 +7,7 @@ import type { ClusterMember } from '../node.js';
 import { type AttachmentFlags, attach, connectOption, logLevelOption } from './attachment.js';
 import { type Context, cookieFileFlag, cookieFileOption, jsonOption } from './context.js';
 import { plainTable } from './plain-table.js';
+import { age } from './words.js';
 
 const EXAMPLES = `
 Examples:
@@ -53,13 +54,4 @@ export function memberTable(members: readonly ClusterMember[], now: number): str
     ]);
   }
   return table.toString();
-}
-
-function age(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 120) return `${seconds} s`;
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 120) return `${minutes} min`;
-  const hours = Math.round(minutes / 60);
-  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
 }

@@ -7,9 +7,12 @@ import type { Context } from './context.js';
 import { demoCommand } from './demo/demo-command.js';
 import { CliFailure, EndOfParsing, sentence } from './failure.js';
 import { nodesCommand } from './nodes-command.js';
+import { psCommand } from './ps-command.js';
 import { publishCommand } from './publish-command.js';
 import { startCommand } from './start-command.js';
 import { subscribeCommand } from './subscribe-command.js';
+import { traceCommand } from './trace-command.js';
+import { treeCommand } from './tree-command.js';
 
 const HELP = `
 Two nodes, one bus, in four terminals:
@@ -26,6 +29,17 @@ Exit codes: 0 done, 1 failed or cut short, 2 wrong usage or input, 3 cannot list
 5 cookie refused, 6 the app does not start, 7 the application gave up.
 `;
 
+const COMMANDS = [
+  startCommand,
+  subscribeCommand,
+  publishCommand,
+  nodesCommand,
+  psCommand,
+  treeCommand,
+  traceCommand,
+  demoCommand,
+];
+
 /** Throws commander's errors instead of ending the OS process, and prints nothing but help. */
 export function createProgram(context: Context, version: string): Command {
   const program = new Command('liminal-node')
@@ -33,7 +47,7 @@ export function createProgram(context: Context, version: string): Command {
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
     .addHelpText('after', HELP);
-  for (const create of [startCommand, subscribeCommand, publishCommand, nodesCommand, demoCommand]) {
+  for (const create of COMMANDS) {
     program.addCommand(create(context));
   }
   for (const command of [program, ...program.commands]) {

@@ -42,8 +42,8 @@ export interface ThreadSupervisors {
 
 /** One child of a supervisor. */
 export interface ChildRow {
-  /** Undefined under `simple_one_for_one`. */
-  readonly id: string | undefined;
+  /** Under `simple_one_for_one` that of the template, which all children share. */
+  readonly id: string;
   readonly pid: Pid | undefined;
   readonly status: ChildStatus;
   readonly restart: Restart;
@@ -92,7 +92,7 @@ export class SupervisorRowWriter {
     view.setFloat64(at + AT.serial, serial);
     view.setUint32(at + AT.thread, thread);
     view.setUint32(at + AT.restarts, restarts);
-    view.setUint32(at + AT.id, this.#strings.numberOf(isDynamic ? undefined : shortLabel(id)));
+    view.setUint32(at + AT.id, this.#strings.numberOf(shortLabel(isDynamic ? spec.id : id)));
     view.setUint8(at + AT.status, STATUSES.indexOf(status));
     view.setUint8(at + AT.restart, RESTARTS.indexOf(spec.restart));
     view.setUint8(at + AT.type, spec.type === 'supervisor' ? 1 : 0);
@@ -133,7 +133,7 @@ export class ChildRows implements Iterable<ChildRow> {
     const [view, at] = this.#find(number);
     const thread = view.getUint32(at + AT.thread);
     return {
-      id: textOf(texts, view.getUint32(at + AT.id)),
+      id: textOf(texts, view.getUint32(at + AT.id)) ?? '',
       pid: thread === NO_THREAD ? undefined : (`${prefix}${thread}.${view.getFloat64(at + AT.serial)}` as Pid),
       status: STATUSES[view.getUint8(at + AT.status)] as ChildStatus,
       restart: RESTARTS[view.getUint8(at + AT.restart)] as Restart,

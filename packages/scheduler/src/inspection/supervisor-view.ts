@@ -9,7 +9,7 @@ import type { Self } from '../self.js';
 
 export interface ChildView {
   readonly id: string;
-  readonly spec: { readonly restart: Restart; readonly type: 'worker' | 'supervisor' };
+  readonly spec: { readonly id: string; readonly restart: Restart; readonly type: 'worker' | 'supervisor' };
   readonly running: { readonly pid: Pid } | undefined;
   readonly status: ChildStatus;
   /** How often its supervisor tried to start it again. */

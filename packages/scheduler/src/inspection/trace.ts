@@ -90,18 +90,25 @@ export class Trace implements AsyncIterableIterator<TraceEvent>, AsyncDisposable
 
   /** The next event; done behind the `end`. */
   async next(): Promise<IteratorResult<TraceEvent, undefined>> {
-    while (this.#read >= this.#events.length) {
-      if (this.#over) return { done: true, value: undefined };
+    const [value] = await this.read(1);
+    return value === undefined ? { done: true, value: undefined } : { done: false, value };
+  }
+
+  /** The next events, as soon as there is one, and at most so many; none behind the `end`. */
+  async read(maxEvents: number): Promise<readonly TraceEvent[]> {
+    while (this.#events.length === this.#read) {
+      if (this.#over) return [];
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
       });
     }
-    const value = this.#events[this.#read++] as TraceEvent;
+    const events = this.#events.slice(this.#read, this.#read + maxEvents);
+    this.#read += events.length;
     if (this.#read === this.#events.length) {
       this.#events.length = 0;
       this.#read = 0;
     }
-    return { done: false, value };
+    return events;
   }
 
   /** Ends the trace; what it has recorded can still be read. */
@@ -112,6 +119,7 @@ export class Trace implements AsyncIterableIterator<TraceEvent>, AsyncDisposable
   async return(): Promise<IteratorResult<TraceEvent, undefined>> {
     this.#stop();
     this.#events.length = 0;
+    this.#read = 0;
     this.#over = true;
     this.#wake();
     return { done: true, value: undefined };

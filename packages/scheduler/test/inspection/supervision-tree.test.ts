@@ -12,7 +12,7 @@ function child(id: string, pid: string | undefined, type: 'worker' | 'supervisor
   const running = pid === undefined ? undefined : { pid: pidOf(pid) };
   return {
     id,
-    spec: { restart: 'transient', type },
+    spec: { id: 'template', restart: 'transient', type },
     running,
     status: running === undefined ? 'restarting' : 'running',
     restarts: 2,
@@ -86,7 +86,7 @@ describe('the supervision tree', () => {
     expect(tree.roots.map(outline)).toEqual([['c']]);
   });
 
-  test('holds more children than fit a chunk, and dynamic ones have no id', () => {
+  test('holds more children than fit a chunk, and dynamic ones have the id of their template', () => {
     const many = Array.from({ length: 2 * ROWS_PER_CHUNK + 1 }, (_, at) => child(`${at}`, `1.${at}`));
     const thread = threadOf({
       '0.1': supervisor([child('x', '0.9')]),
@@ -96,7 +96,7 @@ describe('the supervision tree', () => {
     const [, dynamic, last] = new SupervisionTree([thread]).roots;
     const children = [...(dynamic as Supervisor).children];
     expect(children.map(({ pid }) => pid)).toEqual(many.map(({ running }) => running?.pid));
-    expect(new Set(children.map(({ id }) => id))).toEqual(new Set([undefined]));
+    expect(new Set(children.map(({ id }) => id))).toEqual(new Set(['template']));
     expect(outline(last as Supervisor)).toEqual(['y']);
   });
 
