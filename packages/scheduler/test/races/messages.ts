@@ -151,6 +151,58 @@ export const messages: Readonly<Record<string, Race>> = {
     },
   },
 
+  'an offer is in the mailbox once, or its sender learns that it is not': {
+    options: { maxDelayMs: 2 },
+    run: async (simulation) => {
+      const got: number[] = [];
+      const accepted: number[] = [];
+      const late: number[] = [];
+      const lives = draw(simulation, 2) === 0;
+      const receiver = await simulation.spawn(
+        async (self: Self) => {
+          for (;;) {
+            await pause(self, draw(simulation, 3));
+            got.push(await self.receive<number>());
+          }
+        },
+        [],
+        { thread: anywhere(simulation), mailbox: { maxItems: 2 } },
+      );
+      const sender = async (self: Self, from: number): Promise<void> => {
+        for (let number = from; number < from + 4; number++) {
+          const timeoutMs = draw(simulation, 2) === 0 ? 1_000 : draw(simulation, 3);
+          await self.offer(receiver, number, { timeoutMs }).then(
+            () => accepted.push(number),
+            ({ code }: { code: string }) => code === 'ERR_LIMINAL_OFFER_TIMEOUT' && late.push(number),
+          );
+        }
+      };
+      const senders: Pid[] = [];
+      for (const from of [0, 10]) {
+        senders.push(await simulation.spawn(sender, [from], { thread: anywhere(simulation) }));
+      }
+      if (!lives) simulation.scheduler.exitProcess(receiver, 'kill');
+      for (const pid of senders) await simulation.ended(pid);
+      await simulation.advance(100);
+      check(new Set(got).size === got.length, 'each once, not', got);
+      // An offer that is given up as it is accepted may be in the mailbox all the same.
+      check(
+        got.every((number) => accepted.includes(number) || late.includes(number)),
+        'nothing that was refused, not',
+        got,
+        accepted,
+      );
+      if (lives) {
+        check(
+          accepted.every((number) => got.includes(number)),
+          'all that were accepted, not',
+          got,
+          accepted,
+        );
+      }
+    },
+  },
+
   'A22: one who waits for nothing that comes is not woken for ever': {
     run: async (simulation) => {
       const waiting = await simulation.spawn(async (self: Self) => self.receive({ match: isNever }), [], {

@@ -85,8 +85,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   'a name is freed behind the signals of the end': {
     file: 'runtime.js',
-    from: 'if (registration !== undefined) this.freeName(registration.name, pid);',
-    to: 'if (registration !== undefined) this.environment.setImmediate(() => this.freeName(registration.name, pid));',
+    from: 'this.freeName(registration.name, pid, registration.grant ?? Infinity);',
+    to: 'this.environment.setImmediate(() => this.freeName(registration.name, pid, registration.grant ?? Infinity));',
     foundBy: 'B17 F5:',
   },
   'home asks nobody whether a holder has ended': {
@@ -97,9 +97,45 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   'a process that ended while it asked keeps the name': {
     file: 'names.js',
-    from: 'else runtime.freeName(name, process.pid);',
+    from: 'else runtime.freeName(name, process.pid, answer);',
     to: '',
     foundBy: 'F4:',
+  },
+  'a name that is freed is freed of whichever grant': {
+    file: 'name-table.js',
+    from: 'held.pid === pid && held.grant <= grant',
+    to: 'held.pid === pid',
+    foundBy: 'F1 F6:',
+  },
+  'names of a lost thread are kept': {
+    file: 'runtime.js',
+    from: 'this.names.forgetPrefix(prefix);',
+    to: '',
+    foundBy: 'F5:',
+  },
+  'a process that ends leaves its links alone': {
+    file: 'signals.js',
+    from: 'for (const to of links ?? [])',
+    to: 'for (const to of [])',
+    foundBy: 'I26:',
+  },
+  'a message that comes as the time is up is lost': {
+    file: 'process.js',
+    from: 'if (message === NOTHING) reject(new ReceiveTimeoutError(timeoutMs));',
+    to: 'if (expired) reject(new ReceiveTimeoutError(timeoutMs));',
+    foundBy: 'A24 G3 G5:',
+  },
+  'one who waits in vain is ready at once again': {
+    file: 'process.js',
+    from: 'if (message === NOTHING && !expired) return;',
+    to: 'if (message === NOTHING && !expired) return this.#host.ready(this);',
+    foundBy: 'A22:',
+  },
+  'an offer that is accepted waits on': {
+    file: 'pending-offers.js',
+    from: 'this.#keep(this.#offers.slice(admitted));',
+    to: 'this.#keep(this.#offers);',
+    foundBy: 'an offer',
   },
   'one who begins to wait is not woken by what has come before': {
     file: 'process.js',
