@@ -17,7 +17,7 @@ export class OfferError extends LiminalError {
   }
 }
 
-/** The receiver's mailbox had no room for the message in time. The message is withdrawn. */
+/** The receiver's mailbox had no room for the message in time. The message is withdrawn, unless it was just being accepted. */
 export class OfferTimeoutError extends OfferError {
   override readonly code = 'ERR_LIMINAL_OFFER_TIMEOUT';
   readonly timeoutMs: number;

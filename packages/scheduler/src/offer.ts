@@ -4,7 +4,8 @@
  *   1. The sender attaches a mailbox for the answer, monitors the receiver and sends the offer.
  *   2. The receiver's thread puts the message into the mailbox when there is room, oldest offer first, and
  *      answers `accepted`; or `refused`, where too many wait already.
- *   3. A sender that gives up closes its mailbox, which ends the monitor; that withdraws the message.
+ *   3. A sender that gives up closes its mailbox, which ends the monitor; that withdraws the message, unless
+ *      its acceptance is on its way.
  *
  * An offer that waits is overtaken by what the same process sends meanwhile: await it first.
  */

@@ -92,8 +92,9 @@ export interface Self {
    * Sends a message that waits for room in the receiver's mailbox instead of being dropped, and resolves once it
    * is in there. A message that waits is overtaken by what this process sends meanwhile.
    * Rejects with `OfferTimeoutError` after `timeoutMs`, with the abort reason of `signal`, and the message is
-   * withdrawn; with `OfferError` where the receiver ends, is not there, or has 1,024 offers waiting; as `send`
-   * throws. At most once: after `noconnection` nobody knows whether it arrived.
+   * withdrawn, unless it is just being accepted on another thread or node: then it arrives all the same. Rejects
+   * with `OfferError` where the receiver ends, is not there, or has 1,024 offers waiting; as `send` throws. At most
+   * once: after `noconnection` nobody knows whether it arrived.
    */
   offer<M>(to: Pid<M> | LocalName, message: M, options?: OfferOptions): Promise<void>;
 

@@ -1,6 +1,7 @@
 /** All races, by what each shows. */
 import { behaviours } from './behaviours.js';
 import { bonds } from './bonds.js';
+import { lostThreads } from './lost-threads.js';
 import { messages } from './messages.js';
 import type { Race } from './race.js';
 import { registrations } from './registrations.js';
@@ -12,4 +13,5 @@ export const races: Readonly<Record<string, Race>> = {
   ...registrations,
   ...messages,
   ...behaviours,
+  ...lostThreads,
 };
