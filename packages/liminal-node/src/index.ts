@@ -39,6 +39,7 @@ export {
   type DropEvent,
   defineObject,
   defineProcess,
+  defineRegistry,
   defineServer,
   defineStateMachine,
   defineSupervisor,

@@ -37,12 +37,28 @@ export interface TaskDefinition<Args extends readonly unknown[] = readonly unkno
   readonly run: (...args: Args) => Result | Promise<Result>;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: holds definitions whatever their arguments
-type AnyDefinition = ProcessDefinition<any> | TaskDefinition<any, any>;
+/** Anything that is found by its kind, its module and its name. */
+export interface Definition {
+  readonly kind: 'process' | 'task' | 'registry';
+  readonly module: string;
+  readonly name: string;
+}
 
-const definitions = new Map<string, AnyDefinition>();
+interface Kinds {
+  // biome-ignore lint/suspicious/noExplicitAny: holds definitions whatever their arguments
+  readonly process: ProcessDefinition<any>;
+  // biome-ignore lint/suspicious/noExplicitAny: holds definitions whatever their arguments
+  readonly task: TaskDefinition<any, any>;
+  /** `registry.ts` knows what else it has. */
+  readonly registry: Definition;
+}
 
-function register<D extends AnyDefinition>(definition: D): D {
+const MAKERS = { process: 'defineProcess', task: 'defineTask', registry: 'defineRegistry' } as const;
+
+const definitions = new Map<string, Definition>();
+
+/** Enters a definition. @throws TypeError for what is no module URL, and for a name that the module has used already. */
+export function define<D extends Definition>(definition: D): D {
   if (!/^(file|data|node):/.test(definition.module)) {
     throw new TypeError(`"${definition.module}" is not a module URL: pass import.meta.url`);
   }
@@ -64,7 +80,7 @@ export function defineProcess<Args extends readonly unknown[]>(
   name: string,
   body: ProcessBody<Args>,
 ): ProcessDefinition<Args> {
-  return register({ kind: 'process', module, name, body });
+  return define({ kind: 'process', module, name, body });
 }
 
 /**
@@ -76,7 +92,7 @@ export function defineTask<Args extends readonly unknown[], Result>(
   name: string,
   run: (...args: Args) => Result | Promise<Result>,
 ): TaskDefinition<Args, Result> {
-  return register({ kind: 'task', module, name, run });
+  return define({ kind: 'task', module, name, run });
 }
 
 /** Modules that are being imported for a process or a task. A simulation waits for them. */
@@ -87,15 +103,16 @@ export function forgetProcess({ kind, module, name }: ProcessDefinition<never>):
   definitions.delete(`${kind} ${module} ${name}`);
 }
 
+/** Finds a definition in this thread, where its module was imported. */
+export function definitionOf(kind: Definition['kind'], module: string, name: string): Definition | undefined {
+  return definitions.get(`${kind} ${module} ${name}`);
+}
+
 /**
  * Finds a definition in this thread, importing its module where that has not happened yet.
  * @throws SpawnError where the module does not load or does not define it.
  */
-export async function loadDefinition<K extends AnyDefinition['kind']>(
-  kind: K,
-  module: string,
-  name: string,
-): Promise<Extract<AnyDefinition, { kind: K }>> {
+export async function loadDefinition<K extends keyof Kinds>(kind: K, module: string, name: string): Promise<Kinds[K]> {
   const key = `${kind} ${module} ${name}`;
   if (!definitions.has(key)) {
     const loading = import(module);
@@ -112,10 +129,10 @@ export async function loadDefinition<K extends AnyDefinition['kind']>(
   }
   const definition = definitions.get(key);
   if (definition === undefined) {
-    const call = kind === 'process' ? 'defineProcess' : 'defineTask';
+    const call = MAKERS[kind];
     throw new SpawnError(
       `module ${module} defines no ${kind} "${name}": call ${call}(import.meta.url, '${name}', …) at its top level`,
     );
   }
-  return definition as Extract<AnyDefinition, { kind: K }>;
+  return definition as Kinds[K];
 }

@@ -114,6 +114,7 @@ export { OfferError, OfferTimeoutError } from './offer-error.js';
 export * from './options.js';
 export * from './pid.js';
 export type { ReceiveOptions } from './process.js';
+export { defineRegistry, type LocalNames, type Registry, type RegistryFunctions, type Via } from './registry.js';
 export type * from './remote.js';
 export type { ObjectOptions, ProxyOptions } from './remote-objects/options.js';
 export type { Owner } from './remote-objects/proxies.js';

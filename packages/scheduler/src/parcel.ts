@@ -13,6 +13,7 @@ import { ByteReader, type ByteWriter } from './bytes.js';
 import type { ExitReason } from './exit-reason.js';
 import type { MailboxBound } from './mailbox.js';
 import type { NodeName, Pid, Ref } from './pid.js';
+import type { Via } from './registry.js';
 import { type Address, type NodeLife, SIGNAL_OP } from './signal-codec.js';
 import { decodeValue, encodeValue } from './value-codec.js';
 
@@ -25,7 +26,7 @@ export interface SpawnSettings {
   readonly link?: boolean;
   readonly monitor?: Ref;
   readonly trapExit?: boolean;
-  readonly name?: string;
+  readonly name?: string | Via;
   readonly label?: string;
   readonly mailbox?: Partial<MailboxBound>;
 }

@@ -5,6 +5,7 @@ import type { ExitReason } from './exit-reason.js';
 import { type OfferOptions, offer } from './offer.js';
 import { type AnyPid, type NodeName, type Pid, parseNodeName, type Ref } from './pid.js';
 import { Process, type ReceiveOptions, UNWIND } from './process.js';
+import { registerVia, unregisterVia, type Via } from './registry.js';
 import type { ThreadResourceLimits } from './resource-limits.js';
 import type { Runtime } from './runtime.js';
 import type {
@@ -81,9 +82,9 @@ export class ProcessSelf implements Self {
     return outcome;
   }
 
-  async offer(to: Pid<never> | LocalName, message: unknown, options: OfferOptions = {}): Promise<void> {
+  async offer(to: Pid<never> | LocalName | Via, message: unknown, options: OfferOptions = {}): Promise<void> {
     const { router } = this.#runtime;
-    const pid = typeof to === 'string' ? to : router.named(to.name);
+    const pid = typeof to === 'string' ? to : router.named('via' in to ? to : to.name);
     if (!this.#process.alive) return never;
     if (this.#process.tracer !== undefined) this.#process.tracer.send(to, message);
     if (router.offerHere(pid, message)) return;
@@ -155,7 +156,7 @@ export class ProcessSelf implements Self {
     return owned;
   }
 
-  monitor(target: AnyPid | Registered): Ref {
+  monitor(target: AnyPid | Registered | Via): Ref {
     const ref = this.makeRef();
     if (!this.#process.alive) return ref;
     if (typeof target === 'string') {
@@ -163,14 +164,14 @@ export class ProcessSelf implements Self {
       this.#runtime.signals.monitor(this.#process, ref, target as Pid);
       return ref;
     }
-    const { name, node = this.node } = target;
+    const { name, node = this.node } = 'via' in target ? { name: target.name } : target;
     if (node !== this.node) {
       parseNodeName(node);
       addMonitor(this.#process, ref, { pid: undefined, name, node });
       this.#runtime.router.monitorName(this.pid, ref, name, node);
       return ref;
     }
-    const pid = this.whereis(name);
+    const pid = this.whereis('via' in target ? target : name);
     if (pid === undefined) this.#process.deliverSignal(downMessage(ref, 'noproc', { pid, name, node }));
     else this.#runtime.signals.monitor(this.#process, ref, pid, { name, node });
     return ref;
@@ -210,12 +211,16 @@ export class ProcessSelf implements Self {
     return former;
   }
 
-  register(name: string): Promise<void> {
+  register(name: string | Via): Promise<void> {
     if (!this.#process.alive) return never;
+    if (typeof name !== 'string') return registerVia(this, name);
     return this.#services.register(this.#process, name);
   }
 
-  unregister(): void {
+  unregister(): void;
+  unregister(via: Via): Promise<void>;
+  unregister(via?: Via): void | Promise<void> {
+    if (via !== undefined) return this.#process.alive ? unregisterVia(this, via) : never;
     const { registration, alive } = this.#process;
     if (registration === undefined || !alive) return;
     this.#process.registration = undefined;
@@ -224,8 +229,8 @@ export class ProcessSelf implements Self {
     this.#runtime.freeName(registration.name, this.#process.pid, registration.grant);
   }
 
-  whereis(name: string): Pid | undefined {
-    return this.#runtime.names.get(name);
+  whereis(name: string | Via): Pid | undefined {
+    return this.#runtime.router.whereis(name);
   }
 
   request(service: string, body: unknown): Promise<unknown> {

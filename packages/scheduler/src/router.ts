@@ -6,6 +6,7 @@ import { NameError } from './errors.js';
 import type { ExitReason } from './exit-reason.js';
 import { writeInbound, writeMessage, writeMulticast, writeOutbound, writeSignal } from './parcel.js';
 import { type AnyPid, type NodeName, type Pid, type PidParts, parseNodeName, parsePid, type Ref } from './pid.js';
+import { type Via, whereisVia } from './registry.js';
 import { HOME, type Runtime } from './runtime.js';
 import type { Destination, SendOutcome } from './self.js';
 import type { SharedMessage } from './shared-message.js';
@@ -34,7 +35,10 @@ export class Router {
 
   /** @throws NotPortableError, NameError, TypeError as `Self.send`. */
   send(from: Pid, to: Destination<never>, message: unknown): SendOutcome {
-    if (typeof to !== 'string') return this.#sendToName(from, to.name, to.node, message);
+    if (typeof to !== 'string') {
+      if ('via' in to) return this.send(from, this.named(to), message);
+      return this.#sendToName(from, to.name, to.node, message);
+    }
     const process = this.#runtime.find(to);
     if (process !== undefined) return process.deliver(this.#runtime.prepare(message), 0) ? 'sent' : 'full';
     const target = this.address(to);
@@ -64,11 +68,18 @@ export class Router {
     this.#runtime.signals.send({ type: 'offer', from, to, message: offered, bytes: 0 });
   }
 
-  /** @throws NameError where no process of this node has the name. */
-  named(name: string): Pid {
-    const pid = this.#runtime.names.get(name);
-    if (pid === undefined) throw new NameError(`no process is registered as "${name}" on this node`);
-    return pid;
+  /** Who has a name of this node, or of a registry. */
+  whereis(name: string | Via): Pid | undefined {
+    if (typeof name === 'string') return this.#runtime.names.get(name);
+    return whereisVia(name, { node: this.#runtime.options.node, whereis: (local) => this.#runtime.names.get(local) });
+  }
+
+  /** @throws NameError where nobody has the name. */
+  named(name: string | Via): Pid {
+    const pid = this.whereis(name);
+    if (pid !== undefined) return pid;
+    if (typeof name === 'string') throw new NameError(`no process is registered as "${name}" on this node`);
+    throw new NameError(`no process is registered as "${name.name}" in registry "${name.via.name}"`);
   }
 
   sendAway(signal: Signal): void {

@@ -17,6 +17,7 @@ import { limitLog } from './log-limit.js';
 import { NameAuthority, registerProcess } from './names.js';
 import { type AnyPid, type NodeName, type Pid, parsePid } from './pid.js';
 import { Placement } from './placement.js';
+import type { Via } from './registry.js';
 import type { RemotePort, SignalEndpoint } from './remote.js';
 import { HOME, Runtime } from './runtime.js';
 import { resolveSchedulerOptions, type SchedulerOptions } from './scheduler-options.js';
@@ -137,8 +138,8 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
     this.#runtime.exitProcess(this.#runtime.root, pid, reason);
   }
 
-  whereis(name: string): Pid | undefined {
-    return this.#runtime.names.get(name);
+  whereis(name: string | Via): Pid | undefined {
+    return this.#runtime.router.whereis(name);
   }
 
   /** Whether `pid` is of this life of this node; it may be dead. */

@@ -11,12 +11,13 @@ import type { MailboxBound } from './mailbox.js';
 import type { OfferOptions } from './offer.js';
 import type { AnyPid, NodeName, Pid, Ref } from './pid.js';
 import type { ReceiveOptions } from './process.js';
+import type { Via } from './registry.js';
 import type { ThreadResourceLimits } from './resource-limits.js';
 import type { Registered } from './signal.js';
 import type { AttachOptions } from './spawner.js';
 
-/** Where a message can be sent: a pid, or a name registered on this node or on another. */
-export type Destination<M = unknown> = Pid<M> | Registered;
+/** Where a message can be sent: a pid, a name registered on this node or on another, or a name of a registry. */
+export type Destination<M = unknown> = Pid<M> | Registered | Via;
 
 /** A name registered on this node. */
 export interface LocalName {
@@ -39,8 +40,8 @@ export interface SpawnOptions {
   readonly monitor?: boolean | Ref;
   /** Exits of linked processes become messages. @default false */
   readonly trapExit?: boolean;
-  /** Register it. The spawn fails where the name is taken. @default none */
-  readonly name?: string;
+  /** Register it, on its node or in a registry. The spawn fails where the name is taken. @default none */
+  readonly name?: string | Via;
   /** What to call it in logs and lists. @default the name of its definition */
   readonly label?: string;
   /** The bound of its mailbox. @default the node's */
@@ -96,7 +97,7 @@ export interface Self {
    * with `OfferError` where the receiver ends, is not there, or has 1,024 offers waiting; as `send` throws. At most
    * once: after `noconnection` nobody knows whether it arrived.
    */
-  offer<M>(to: Pid<M> | LocalName, message: M, options?: OfferOptions): Promise<void>;
+  offer<M>(to: Pid<M> | LocalName | Via, message: M, options?: OfferOptions): Promise<void>;
 
   /**
    * The next message, or the next one that matches.
@@ -143,7 +144,7 @@ export interface Self {
    * reason is `noconnection`.
    * @throws TypeError for what is no pid and no node name.
    */
-  monitor(target: AnyPid | Registered): Ref;
+  monitor(target: AnyPid | Registered | Via): Ref;
   /**
    * Ends a monitor. @returns whether it was still to fire.
    * @param options.flush also takes its down message out of the mailbox.
@@ -178,10 +179,13 @@ export interface Self {
    * every thread of the node knows the name.
    * Rejects with `NameError` where it is taken or this process has a name.
    */
-  register(name: string): Promise<void>;
+  register(name: string | Via): Promise<void>;
   /** Gives the name up; it is free before anything that this process sends afterwards arrives. */
   unregister(): void;
-  whereis(name: string): Pid | undefined;
+  /** Gives up a name of a registry. */
+  unregister(name: Via): Promise<void>;
+  /** @throws NameError for a name of a registry whose module this thread has not imported. */
+  whereis(name: string | Via): Pid | undefined;
 
   /**
    * Asks a part of this node that lives on the home thread, by the name under which it is provided. For

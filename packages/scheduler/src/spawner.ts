@@ -15,6 +15,7 @@ import type { Placement } from './placement.js';
 import { portableError, reviveError } from './portable-error.js';
 import type { Process } from './process.js';
 import { AttachedSelf, ProcessSelf, type SelfServices } from './process-self.js';
+import type { Via } from './registry.js';
 import { resourceLimits, type ThreadResourceLimits } from './resource-limits.js';
 import { HOME, type Runtime } from './runtime.js';
 import type { AttachedProcess, LocalSpawnOptions, SpawnOptions } from './self.js';
@@ -209,10 +210,11 @@ export class Spawner {
     return process.pid;
   }
 
-  async #nameOrFail(process: Process, name: string): Promise<void> {
+  async #nameOrFail(process: Process, name: string | Via): Promise<void> {
     try {
-      await this.#services.register(process, name);
-      if (!process.alive) throw new SpawnError(`the process was ended before it had started as "${name}"`);
+      await new ProcessSelf(this.#runtime, process, this, this.#services).register(name);
+      const text = typeof name === 'string' ? name : name.name;
+      if (!process.alive) throw new SpawnError(`the process was ended before it had started as "${text}"`);
     } catch (error) {
       // It never ran: whoever would be linked to it or watch it hears of the failed spawn instead.
       process.links = undefined;

@@ -14,6 +14,7 @@
 import { ReceiveTimeoutError } from '../errors.js';
 import type { ExitReason } from '../exit-reason.js';
 import type { Pid } from '../pid.js';
+import type { Via } from '../registry.js';
 import type { Self } from '../self.js';
 import { type DownMessage, isDown, type Registered } from '../signal.js';
 import { CallError, CallTimeoutError } from './call-error.js';
@@ -38,8 +39,8 @@ export interface Served {
 /** The pid of a server, which knows what the server takes. */
 export type ServerPid<S> = Pid & { readonly serves?: S };
 
-/** Where a server is reached: its pid, or its name on this node or another. */
-export type ServerAddress<S> = ServerPid<S> | (Registered & { readonly serves?: S });
+/** Where a server is reached: its pid, its name on this node or another, or its name in a registry. */
+export type ServerAddress<S> = ServerPid<S> | ((Registered | Via) & { readonly serves?: S });
 
 export interface CallOptions {
   /** Give up after so many ms. The server goes on, and its reply reaches nobody. @default 5000 */
@@ -100,7 +101,7 @@ export function reply<Result>(self: Self, from: From<Result>, value: Result): vo
  */
 export async function request<Result>(
   self: Self,
-  to: Pid | Registered,
+  to: Pid | Registered | Via,
   name: string,
   { timeoutMs = CALL_TIMEOUT_MS, signal }: CallOptions = {},
   send: (caller: Self, target: Pid | Registered) => void,
@@ -131,8 +132,9 @@ export async function request<Result>(
   }
 }
 
-/** The pid behind a name of this node; undefined where nobody holds it. Other nodes look up their own names. */
-function resolve(self: Self, to: Pid | Registered): Pid | Registered | undefined {
+/** The pid behind a name of this node, or of a registry; undefined where nobody holds it. Other nodes look up their own names. */
+function resolve(self: Self, to: Pid | Registered | Via): Pid | Registered | undefined {
+  if (typeof to !== 'string' && 'via' in to) return self.whereis(to);
   if (typeof to === 'string' || (to.node !== undefined && to.node !== self.node)) return to;
   return self.whereis(to.name);
 }

@@ -78,6 +78,11 @@ function setTimer<M>(
   if (typeof to === 'string') {
     return new WaitingProcess(self, ms, everyMs, to === self.pid ? undefined : to, () => self.send(to, message));
   }
+  if ('via' in to) {
+    return new WaitingProcess(self, ms, everyMs, undefined, () => {
+      if (self.whereis(to) !== undefined) self.send(to, message);
+    });
+  }
   const { name, node = self.node } = to;
   parseNodeName(node);
   return new WaitingProcess(self, ms, everyMs, undefined, () => {

@@ -59,8 +59,7 @@ export class Tracer {
   }
 
   send(to: Destination<never>, message: unknown): void {
-    const target = typeof to === 'string' ? to : to.node === undefined ? to.name : `${to.name}@${to.node}`;
-    this.#record({ type: 'send', to: target, message: preview(message) });
+    this.#record({ type: 'send', to: shown(to), message: preview(message) });
   }
 
   signal(direction: 'in' | 'out', signal: Signal): void {
@@ -177,4 +176,10 @@ export class Tracing {
     tracer.traces.add(trace);
     this.#byCollector.set(collector, trace);
   }
+}
+
+function shown(to: Destination<never>): string {
+  if (typeof to === 'string') return to;
+  if ('via' in to) return `${to.name} of ${to.via.name}`;
+  return to.node === undefined ? to.name : `${to.name}@${to.node}`;
 }
