@@ -181,6 +181,20 @@ describe.each(PATHS.map((path, index) => [path, index] as const))('to a process 
     },
   );
 
+  test('it is refused and frozen alike by trySend and by offer', async () => {
+    const proxy = { a: [new Proxy({}, {})] };
+    const refusal = { code: 'ERR_LIMINAL_NOT_PORTABLE', path: '.a[0]' };
+    expect(() => self.trySend(receiver(), proxy)).toThrow(expect.objectContaining(refusal));
+    await expect(self.offer(receiver(), proxy)).rejects.toMatchObject(refusal);
+    const [tried, offered] = [{ by: { way: 'trySend' } }, { by: { way: 'offer' } }];
+    self.trySend(receiver(), tried);
+    await self.offer(receiver(), offered);
+    for (const message of [tried, offered]) {
+      expect(changeDeepest(message)).toBe('TypeError');
+      expect(await self.receive<Description>()).toEqual({ looks: describeValue(message), change: 'TypeError' });
+    }
+  });
+
   test('A8: what was sent cannot be changed afterwards, by its sender or its receiver', async () => {
     const message = { order: { lines: [{ id: 1 }] }, more: new Map([['k', { v: 1 }]]) };
     self.send(receiver(), message);

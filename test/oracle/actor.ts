@@ -35,6 +35,7 @@ import {
   terminateChild,
   whichChildren,
 } from '@liminal-node/scheduler';
+import { machine } from './machine.js';
 
 /** Asks an actor for a step. */
 export interface Order {
@@ -194,6 +195,8 @@ const ops: Readonly<Record<string, Op>> = {
     };
     return failingStart(startServer(self, server, [plan], options), name);
   },
+  start_machine: ({ self }, name: string, place: Place) =>
+    failingStart(startServer(self, machine, [], { thread: place }), name),
   call({ self }, to: ServerAddress<Served>, [name, ...args]: [name: string, ...args: unknown[]], timeoutMs: number) {
     const replied = call(self, to, name as 'get', args as [], { timeoutMs }) as Promise<unknown>;
     return failingCall(replied.then((value) => ({ replied: value })));

@@ -15,7 +15,7 @@ import { World } from '../../packages/scheduler/test/world.js';
 import { actor, type Done, type Letter, type member, type Order, type Result } from './actor.js';
 import { type Argument, describeStep, isList, type Observation, type Scenario, type Step } from './scenario.js';
 
-const WITH_PLACE = new Set(['spawn', 'start_server']);
+const WITH_PLACE = new Set(['spawn', 'start_server', 'start_machine']);
 const NAMING = new Set(['register', 'whereis', 'send_name', 'monitor_name']);
 
 let scenarios = 0;

@@ -7,6 +7,8 @@ const linkedB: Step = ['a', 'spawn', 'b', ['link'], 'none'];
 const c: Step = ['a', 'spawn', 'c', [], 'none'];
 const trap: Step = ['a', 'trap', true];
 
+const machine: Step = ['a', 'start_machine', 'm'];
+
 const permanent = (id: string, shutdown: number | string = 5000) => [id, 'permanent', shutdown, false] as const;
 const supervised = (strategy: string, intensity = 10, more: readonly Step[] = [], auto = 'never'): Step[] => [
   trap,
@@ -83,6 +85,10 @@ export const SCENARIOS: readonly Scenario[] = [
       ['a', 'whereis', 'n'],
       ['a', 'register', 'n'],
     ],
+  },
+  {
+    name: 'B18: alive before an exit with kill, and not behind it',
+    steps: [trappingB, ['a', 'batch', ['alive', p('b')], ['exit_other', p('b'), 'kill'], ['alive', p('b')]]],
   },
   { name: 'B20: an exit for the dead', steps: [b, ['b', 'return'], ['a', 'exit_other', p('b'), 'boom']] },
   {
@@ -528,5 +534,81 @@ export const SCENARIOS: readonly Scenario[] = [
       ['director', 'end_child', 'y', 'boom'],
       children,
     ],
+  },
+  {
+    name: 'K1: events and states',
+    steps: [
+      machine,
+      ['a', 'cast', p('m'), ['note', 'x']],
+      ['a', 'call', p('m'), ['go', 'busy'], 5000],
+      ['a', 'cast', p('m'), ['note', 'y']],
+      ['a', 'call', p('m'), ['log'], 5000],
+    ],
+  },
+  {
+    name: 'K2: postponed events come after a change of state, before newer ones',
+    steps: [
+      machine,
+      [
+        'a',
+        'batch',
+        ['cast', p('m'), ['later', 'one']],
+        ['cast', p('m'), ['note', 'x']],
+        ['cast', p('m'), ['later', 'two']],
+        ['call', p('m'), ['go', 'idle'], 5000],
+        ['call', p('m'), ['log'], 5000],
+        ['call', p('m'), ['go', 'busy'], 5000],
+        ['cast', p('m'), ['note', 'y']],
+        ['call', p('m'), ['log'], 5000],
+      ],
+    ],
+  },
+  {
+    name: 'K3: a state timeout fires, or is ended by a change of state',
+    steps: [
+      machine,
+      ['a', 'batch', ['cast', p('m'), ['state_timeout', 5, 'fired']], ['call', p('m'), ['wait'], 5000]],
+      [
+        'a',
+        'batch',
+        ['cast', p('m'), ['state_timeout', 200, 'ended']],
+        ['call', p('m'), ['go', 'busy'], 5000],
+        ['cast', p('m'), ['timeout', 'one', 400, 'over']],
+        ['call', p('m'), ['wait'], 5000],
+        ['call', p('m'), ['log'], 5000],
+      ],
+    ],
+  },
+  {
+    name: 'K4: a named timeout is replaced, and lives on over a change of state',
+    steps: [
+      machine,
+      [
+        'a',
+        'batch',
+        ['cast', p('m'), ['timeout', 'one', 3_600_000, 'first']],
+        ['cast', p('m'), ['timeout', 'one', 20, 'second']],
+        ['call', p('m'), ['go', 'open'], 5000],
+        ['call', p('m'), ['wait'], 5000],
+        ['call', p('m'), ['log'], 5000],
+      ],
+    ],
+  },
+  {
+    name: 'K5: inserted events come first, in order',
+    steps: [
+      machine,
+      [
+        'a',
+        'batch',
+        ['cast', p('m'), ['insert', 'x', 'y']],
+        ['cast', p('m'), ['note', 'z']],
+        ['call', p('m'), ['log'], 5000],
+      ],
+    ],
+  },
+  {
+    name: 'K7: a stop with a reply',
+    steps: [machine, ['a', 'monitor', p('m'), 'm1'], ['a', 'call', p('m'), ['stop', 'enough', 'bye'], 5000]],
   },
 ];

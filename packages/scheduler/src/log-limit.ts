@@ -22,13 +22,13 @@ interface Kind {
 }
 
 /** @returns a logger that passes 20 lines of each kind in 10 s on to `logger`. */
-export function limitLog(logger: Logger, { now }: Pick<Environment, 'now'>): Logger {
+export function limitLog(logger: Logger, environment: Pick<Environment, 'now'>): Logger {
   const kinds = new Map<string, Kind>();
   const limited =
     (level: keyof Logger) =>
     (fields: object, message: string): void => {
       const key = `${level} ${message}`;
-      const at = now();
+      const at = environment.now();
       let kind = kinds.get(key);
       if (kind === undefined || at - kind.since >= PERIOD_MS) {
         kind = { since: at, lines: 0, leftOut: kind?.leftOut ?? 0 };

@@ -42,7 +42,7 @@ export class Router {
     const process = this.#runtime.find(to);
     if (process !== undefined) return process.deliver(this.#runtime.prepare(message), 0) ? 'sent' : 'full';
     const target = this.address(to);
-    const payload = encodeValue(message);
+    const payload = encodeValue(this.#runtime.prepare(message));
     const fault = this.#isGone(target);
     if (fault !== undefined) return this.#lost(fault, 'noproc');
     if (target.node !== this.#runtime.options.node) {
@@ -62,10 +62,7 @@ export class Router {
   }
 
   offer(from: Pid, to: Pid, message: unknown): void {
-    const isHere = this.#runtime.find(to) !== undefined;
-    // Here it is shared, elsewhere it is encoded, which refuses what cannot travel.
-    const offered = isHere ? this.#runtime.prepare(message) : message;
-    this.#runtime.signals.send({ type: 'offer', from, to, message: offered, bytes: 0 });
+    this.#runtime.signals.send({ type: 'offer', from, to, message: this.#runtime.prepare(message), bytes: 0 });
   }
 
   /** Who has a name of this node, or of a registry. */
@@ -154,7 +151,7 @@ export class Router {
     }
     parseNodeName(node);
     if (Buffer.byteLength(name) > MAX_NAME_BYTES) return this.#lost('no such name', 'noproc');
-    const bytes = encodeMessageToName(name, this.address(from), encodeValue(message));
+    const bytes = encodeMessageToName(name, this.address(from), encodeValue(this.#runtime.prepare(message)));
     return this.#toNode({ node, creation: 0 }, bytes, false) ? 'sent' : 'noconnection';
   }
 

@@ -176,7 +176,8 @@ add_actor(Name, Pid, Run) ->
 add_ref(Label, Ref, Run) ->
     Run#run{refs = maps:put(Label, Ref, Run#run.refs), labels = maps:put(Ref, Label, Run#run.labels)}.
 
-%% Resolves when every signal has arrived: each has answered each, and nobody has a bond with the dead.
+%% Returns when every signal has arrived: each actor has answered each, each server has done what came before,
+%% and nobody has a bond with the dead.
 settle(Run) ->
     Drained = drain_into(Run),
     Living = [Pid || Pid <- maps:values(Drained#run.pids) ++ maps:values(Drained#run.members), is_process_alive(Pid)],
@@ -184,6 +185,7 @@ settle(Run) ->
     Next = lists:foldl(fun(Pid, Acc) ->
         case ask(Pid, visit, Actors -- [Pid], Acc) of {result, _, More} -> More; {ended, More} -> More end
     end, Drained, Actors),
+    [catch sys:get_state(Pid) || Pid <- Living -- Actors],
     Told = lists:all(fun(Pid) -> maps:is_key(Pid, Next#run.ends) end, maps:values(Next#run.pids) -- Living),
     case Told andalso lists:all(fun is_settled/1, Living) andalso not has_mail() of
         true -> Next;

@@ -70,6 +70,9 @@ do(start_server, [Name, Plan, Flags]) ->
         ignore -> {fails, ignore};
         {error, Reason} -> {fails, Reason}
     end;
+do(start_machine, [Name]) ->
+    {ok, Pid} = gen_statem:start(oracle_machine, [], []),
+    {spawned, Name, Pid, none, none};
 do(call, [To, Request, Timeout]) ->
     try {reply, gen_server:call(To, Request, Timeout)}
     catch exit:{Reason, {gen_server, call, _}} -> {fails, Reason}
