@@ -62,13 +62,19 @@ const AMBIENT: readonly AmbientRow[] = [
     allowed: {
       ...CLI,
       'packages/distribution/src/net-transport.ts': 'the adapter of TCP behind the transport interface',
+      'packages/distribution/src/tls-transport.ts': 'the adapter of TLS behind the transport interface',
+      'packages/distribution/src/tls-files.ts': 'checks certificates with their keys',
       'packages/liminal-node/src/http-server.ts': 'the HTTP server of health, metrics and console',
     },
   },
   {
     what: 'the file system',
     token: ['node:fs', 'node:fs/promises'],
-    allowed: { ...CLI, 'packages/liminal-node/src/cookie.ts': 'reads and makes the cookie file' },
+    allowed: {
+      ...CLI,
+      'packages/liminal-node/src/cookie.ts': 'reads and makes the cookie file',
+      'packages/distribution/src/tls-files.ts': 'reads certificates and keys',
+    },
   },
   {
     what: 'threads',

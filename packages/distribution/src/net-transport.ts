@@ -1,4 +1,4 @@
-/** TCP for distribution. The only file that knows `node:net`. */
+/** TCP for distribution. */
 import { connect, createServer, type Socket } from 'node:net';
 import { formatHostAndPort } from './address.js';
 import type { Connection, ConnectionHandlers, Listener, Transport } from './transport.js';
@@ -34,7 +34,7 @@ export const netTransport: Transport = {
   },
 };
 
-function connectionOf(socket: Socket, remoteAddress: string): Connection {
+export function connectionOf(socket: Socket, remoteAddress: string): Connection {
   return {
     remoteAddress,
     write: (bytes, done) => {
@@ -45,7 +45,7 @@ function connectionOf(socket: Socket, remoteAddress: string): Connection {
   };
 }
 
-function forward(socket: Socket, handlers: ConnectionHandlers): void {
+export function forward(socket: Socket, handlers: ConnectionHandlers): void {
   let reason = 'closed';
   socket.on('data', (bytes: Buffer) => handlers.data(bytes));
   socket.on('error', (error: NodeJS.ErrnoException) => {
