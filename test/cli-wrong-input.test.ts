@@ -49,6 +49,12 @@ describe('the command line refuses', () => {
       ['start', '--listen', 'localhost:4999', '--http', 'localhost:4999'],
       ['localhost:4999', '--http off'],
     ],
+    ['a certificate without its key', ['start', '--tls-cert', 'node.pem'], ['missing: --tls-key, --tls-ca']],
+    [
+      'TLS files that are not there',
+      ['nodes', '--tls-cert', 'no.pem', '--tls-key', 'no-key.pem', '--tls-ca', 'no-ca.pem'],
+      ['the TLS file no.pem cannot be read'],
+    ],
     ['a missing argument', ['publish', 'orders'], ["missing required argument 'json'"]],
     ['an argument too many', ['nodes', 'now'], ['too many arguments']],
     ['a channel without a name', ['subscribe', ''], ['channel', '1 to 255 bytes']],

@@ -401,6 +401,24 @@ describe('nodes', () => {
   });
 });
 
+describe('over TLS', () => {
+  const pem = (name: string): string => `packages/distribution/test/fixtures/tls/${name}.pem`;
+  const tls = (name: string, authority = 'authority'): string[] => [
+    ...['--tls-cert', pem(name), '--tls-key', pem(`${name}-key`), '--tls-ca', pem(authority)],
+  ];
+
+  it('connects whoever has a certificate of the same authority, and tells others why not', async () => {
+    await using a = await startNodeProcess(tls('node'));
+    const at = ['--connect', a.listen];
+    const friend = await runCli(['nodes', ...at, ...tls('renewed'), '--json']);
+    expect([friend.code, friend.stderr]).toEqual([0, '']);
+    const plain = await runCli(['nodes', ...at]);
+    expect([plain.code, plain.stderr]).toEqual([4, expect.stringContaining('--tls-cert, --tls-key and --tls-ca')]);
+    const stranger = await runCli(['nodes', ...at, ...tls('strange-node', 'stranger')]);
+    expect([stranger.code, stranger.stderr]).toEqual([4, expect.stringContaining('over TLS')]);
+  });
+});
+
 describe('help', () => {
   it.each(['start', 'subscribe', 'publish', 'nodes', 'ps', 'tree', 'trace', 'demo'])(
     'of %s has examples and the variables',

@@ -13,7 +13,13 @@ import {
   type Receipt,
 } from '@liminal-node/channels';
 import { CHANNELS_SCOPE, type ClusterSync, connectChannels } from '@liminal-node/cluster-sync';
-import { connectSignals, type Distribution, type MembershipEvent, startDistribution } from '@liminal-node/distribution';
+import {
+  connectSignals,
+  createTlsTransport,
+  type Distribution,
+  type MembershipEvent,
+  startDistribution,
+} from '@liminal-node/distribution';
 import { type Pg, startPg } from '@liminal-node/pg';
 import {
   type AttachedProcess,
@@ -126,7 +132,7 @@ export interface LiminalNode extends AsyncDisposable {
 /**
  * Starts a node in this program. It resolves when each seed has been joined, and has told its subscriptions, or
  * could not be reached at the first try, and then the application is up; joining goes on behind.
- * @throws OptionError, CookieError, ListenError, HttpListenError, ApplicationError; nothing is left running then.
+ * @throws OptionError, CookieError, TlsError, ListenError, HttpListenError, ApplicationError; nothing is left running then.
  */
 export async function startNode(given?: Partial<NodeOptions>): Promise<LiminalNode> {
   const options = resolveNodeOptions(given);
@@ -169,6 +175,7 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
     const distribution = keep(
       await startDistribution({
         ...options.distribution,
+        ...(options.tls !== undefined && { transport: createTlsTransport(options.tls, logger) }),
         name,
         creation: scheduler.creation,
         cookie: secret.value,

@@ -4,6 +4,7 @@ import {
   DEFAULTS as DISTRIBUTION_DEFAULTS,
   type DistributionSettings,
   parseAddress,
+  type TlsFiles,
 } from '@liminal-node/distribution';
 import {
   anything,
@@ -57,6 +58,12 @@ export interface NodeOptions {
   readonly cookie: string | undefined;
   /** A file with the cookie. @default none */
   readonly cookieFile: string | undefined;
+  /**
+   * Talk to other nodes over TLS only: files with this node's certificate, its key, and the authorities that the
+   * certificates of all nodes come from. A certificate must name the host that others dial. Renewed files count
+   * for new connections without a restart. @default plain TCP
+   */
+  readonly tls: TlsFiles | undefined;
   /** Scheduler threads, from 0: everything on the home thread. @default one less than the processors, at least 1 */
   readonly threads: number | undefined;
   /** No member of the cluster, and told to nobody; for tools. @default false */
@@ -110,6 +117,13 @@ const optional =
   (value) =>
     value === undefined ? undefined : check(value);
 
+function tlsFault(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  const files = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  const missing = ['certFile', 'keyFile', 'caFile'].filter((file) => typeof files[file] !== 'string');
+  return missing.length === 0 ? undefined : `must name certFile, keyFile and caFile; missing: ${missing.join(', ')}`;
+}
+
 const CHECKS: OptionChecks<NodeOptions> = {
   app: appFault,
   name,
@@ -120,6 +134,7 @@ const CHECKS: OptionChecks<NodeOptions> = {
   joinTimeoutMs: wholeNumber(0),
   cookie: anything,
   cookieFile: anything,
+  tls: tlsFault,
   threads: optional(wholeNumber(0, 255)),
   hidden: anything,
   dialLearned: anything,
@@ -143,6 +158,7 @@ export function resolveNodeOptions(given: Partial<NodeOptions> | undefined): Rea
     joinTimeoutMs: 2_000,
     cookie: undefined,
     cookieFile: undefined,
+    tls: undefined,
     threads: undefined,
     hidden: false,
     dialLearned: true,

@@ -1,7 +1,9 @@
 /**
  * A short visit to a cluster: a hidden node of its own, without threads, attached to one running node.
  */
+
 import type { Receipt } from '@liminal-node/channels';
+import type { TlsFiles } from '@liminal-node/distribution';
 import {
   type AttachedProcess,
   LiminalError,
@@ -34,6 +36,8 @@ export class RequestError extends LiminalError {
 
 export interface AttachmentOptions {
   readonly cookie: string;
+  /** Connect over TLS, see `NodeOptions`. @default plain TCP */
+  readonly tls?: TlsFiles | undefined;
   /** Connect to every node that the first one knows as well. @default false */
   readonly dialLearned?: boolean;
   /** Milliseconds to wait for the connection. @default 5000 */
@@ -64,13 +68,14 @@ const SETTLE_TIMEOUT_MS = 3_000;
 
 /** @throws ConnectError, CookieError where the cookies differ. */
 export async function attachTo(address: string, options: AttachmentOptions): Promise<RemoteNode> {
-  const { cookie, dialLearned = false, timeoutMs = 5_000, logger = silentLogger } = options;
+  const { cookie, tls, dialLearned = false, timeoutMs = 5_000, logger = silentLogger } = options;
   const name = `visitor-${randomCreation(systemEnvironment).toString(36)}@127.0.0.1`;
   const node = await startNode({
     name,
     listen: 'off',
     seeds: [address],
     cookie,
+    tls,
     hidden: true,
     dialLearned,
     threads: 0,
@@ -120,7 +125,16 @@ function connectFailure(address: string, failure: string | undefined): Error {
     case undefined:
     case 'deadline':
       return new ConnectError(`${address} does not answer as a Liminal node: check the address and that the node runs`);
+    case 'closed':
+      return new ConnectError(
+        `${address} closed the connection at once: where its node was started with --tls-cert, give this command --tls-cert, --tls-key and --tls-ca as well`,
+      );
     default:
+      if (/CERT|TLS|SSL|SIGNATURE/.test(failure)) {
+        return new ConnectError(
+          `cannot connect to ${address} over TLS: ${failure}; check that both ends have --tls-ca in common, and that the certificate names the host`,
+        );
+      }
       return new ConnectError(`cannot connect to ${address}: ${failure}`);
   }
 }

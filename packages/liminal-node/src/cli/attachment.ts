@@ -9,9 +9,10 @@ import { connectAddress } from './arguments.js';
 import { CliFailure } from './failure.js';
 import { aborted, type Interruption } from './interruption.js';
 import { LOG_LEVELS, type LogLevel, openLog } from './log.js';
+import { type TlsFlags, tlsFiles } from './tls-flags.js';
 
 /** What the flags that all attaching commands have were set to. */
-export interface AttachmentFlags {
+export interface AttachmentFlags extends TlsFlags {
   readonly connect: string;
   readonly json?: true;
   readonly logLevel: LogLevel;
@@ -41,11 +42,12 @@ export async function attach(
   dialLearned: boolean,
   { signal }: Interruption,
 ): Promise<RemoteNode> {
+  const tls = tlsFiles(flags);
   const cookie = await resolveCookie({ cookieFile });
   // Only here: help and refusals should come at once.
   const { attachTo } = await import('../remote-node.js');
   const logger = await openLog(flags.logLevel, flags.json === true);
-  const attaching = attachTo(flags.connect, { cookie: cookie.value, dialLearned, logger });
+  const attaching = attachTo(flags.connect, { cookie: cookie.value, tls, dialLearned, logger });
   const remote = await Promise.race([attaching, aborted(signal)]);
   if (remote !== undefined) return remote;
   attaching.catch(() => {});

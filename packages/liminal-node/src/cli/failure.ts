@@ -44,6 +44,7 @@ const BY_CODE: Readonly<Record<string, { readonly exitCode: ExitCode; readonly r
   ERR_LIMINAL_CONNECT: { exitCode: EXIT.connect },
   ERR_LIMINAL_COOKIE: { exitCode: EXIT.cookie },
   ERR_LIMINAL_REQUEST: { exitCode: EXIT.failed },
+  ERR_LIMINAL_TLS: { exitCode: EXIT.usage },
   ERR_LIMINAL_OPTION: { exitCode: EXIT.usage },
 };
 

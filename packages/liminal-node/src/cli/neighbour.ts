@@ -2,6 +2,7 @@
  * The command that joins a second node, with a name and ports that are free on this machine.
  */
 import { createServer } from 'node:net';
+import type { TlsFiles } from '@liminal-node/distribution';
 import { type Address, formatAddress, parseAddress } from './arguments.js';
 
 export interface Joinable {
@@ -11,10 +12,11 @@ export interface Joinable {
   readonly http: string | null;
   /** What must be added so that the cookie is the same, for instance `--cookie-file /etc/liminal`. */
   readonly cookieFile?: string | undefined;
+  readonly tls?: TlsFiles | undefined;
 }
 
 /** For a shell. A port that cannot be found free is given as 0, which picks one. */
-export async function joinCommand({ name, listen, http, cookieFile }: Joinable): Promise<string> {
+export async function joinCommand({ name, listen, http, cookieFile, tls }: Joinable): Promise<string> {
   const seed = parseAddress(listen);
   const nodes = await freeAddress({ ...seed, port: seed.port + 1 });
   const page = http === null ? undefined : parseAddress(http);
@@ -25,6 +27,9 @@ export async function joinCommand({ name, listen, http, cookieFile }: Joinable):
     `--http ${pages === undefined ? 'off' : formatAddress(pages)}`,
     `--seed ${listen}`,
     ...(cookieFile === undefined ? [] : [`--cookie-file ${quoted(cookieFile)}`]),
+    ...(tls === undefined
+      ? []
+      : [`--tls-cert ${quoted(tls.certFile)} --tls-key ${quoted(tls.keyFile)} --tls-ca ${quoted(tls.caFile)}`]),
   ];
   return `npx liminal-node start ${words.join(' ')}`;
 }

@@ -7,6 +7,7 @@ import type { ClusterMember } from '../node.js';
 import { type AttachmentFlags, attach, connectOption, logLevelOption } from './attachment.js';
 import { type Context, cookieFileFlag, cookieFileOption, jsonOption } from './context.js';
 import { plainTable } from './plain-table.js';
+import { withTlsOptions } from './tls-flags.js';
 import { age } from './words.js';
 
 const EXAMPLES = `
@@ -17,7 +18,7 @@ Examples:
 `;
 
 export function nodesCommand(context: Context): Command {
-  return new Command('nodes')
+  return withTlsOptions(new Command('nodes'))
     .description('show the members of the cluster as one node sees them')
     .addOption(connectOption())
     .addOption(cookieFileOption())

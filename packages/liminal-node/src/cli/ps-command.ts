@@ -11,6 +11,7 @@ import { type AttachmentFlags, attach, connectOption, logLevelOption } from './a
 import { type Context, cookieFileFlag, cookieFileOption, jsonOption } from './context.js';
 import { plainTable } from './plain-table.js';
 import { tellSilent } from './silent-threads.js';
+import { withTlsOptions } from './tls-flags.js';
 import { age, amount, counted, fit, shortPid } from './words.js';
 
 type Sort = 'mailbox' | 'bytes' | 'dropped' | 'handled' | 'links' | 'age' | 'pid';
@@ -44,7 +45,7 @@ running, it waits for something else. MAILBOX: messages that wait; HANDLED: mess
 `;
 
 export function psCommand(context: Context): Command {
-  return new Command('ps')
+  return withTlsOptions(new Command('ps'))
     .description('list the processes of a node')
     .addOption(
       new Option('--sort <by>', 'what to put first: the largest, or with pid the first that was spawned on each thread')

@@ -14,6 +14,7 @@ import { type AttachmentFlags, attach, connectOption, logLevelOption } from './a
 import { type Context, cookieFileFlag, cookieFileOption, jsonOption } from './context.js';
 import { CliFailure, codeOf, messageOf, sentence } from './failure.js';
 import { type JsonValue, jsonLines, parseJson } from './json-values.js';
+import { withTlsOptions } from './tls-flags.js';
 
 const EXAMPLES = `
 Examples:
@@ -31,7 +32,7 @@ const SHELL_ADVICE =
 const WINDOW = 64;
 
 export function publishCommand(context: Context): Command {
-  return new Command('publish')
+  return withTlsOptions(new Command('publish'))
     .description('publish JSON on a channel')
     .addArgument(new Argument('<channel>', 'the name of the channel').argParser(channelName))
     .addArgument(new Argument('<json>', 'the payload, or - for one JSON value on each line of stdin'))

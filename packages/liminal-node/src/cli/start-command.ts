@@ -21,8 +21,9 @@ import { aborted } from './interruption.js';
 import { type LogLevel, openLog } from './log.js';
 import { joinCommand } from './neighbour.js';
 import { type StartReport, startReport } from './start-report.js';
+import { type TlsFlags, tlsFiles, withTlsOptions } from './tls-flags.js';
 
-interface StartFlags {
+interface StartFlags extends TlsFlags {
   readonly name?: string;
   readonly listen: string;
   readonly http: string;
@@ -46,7 +47,7 @@ Examples:
 `;
 
 export function startCommand(context: Context): Command {
-  return new Command('start')
+  return withTlsOptions(new Command('start'))
     .description('run a node until Ctrl-C or SIGTERM')
     .addOption(
       new Option(
@@ -106,6 +107,7 @@ async function start(flags: StartFlags, cookieFile: string | undefined, context:
   checkPorts(flags);
   const { signal } = context.interruption;
   const report = startReport(context.stdout, flags.json === true);
+  const tls = tlsFiles(flags);
   const app = flags.app === undefined ? undefined : await loadApp(flags.app);
   const cookie = await resolveCookie({ cookieFile });
   checkCookieReach(cookie, flags.listen === 'off' ? null : parseAddress(flags.listen).host);
@@ -117,6 +119,7 @@ async function start(flags: StartFlags, cookieFile: string | undefined, context:
     http: flags.http,
     seeds: flags.seed ?? [],
     cookie: cookie.value,
+    tls,
     drainTimeoutMs: flags.drainTimeout * 1000,
     ...(flags.threads !== undefined && { threads: flags.threads }),
     logger: await openLog(flags.logLevel, flags.json === true),
@@ -126,7 +129,8 @@ async function start(flags: StartFlags, cookieFile: string | undefined, context:
     const started = app === undefined ? undefined : runApp(app, flags.app ?? '', node);
     if ((await Promise.race([over, started])) !== 'over') {
       const { name, listen, http, creation } = node;
-      const join = listen === null ? undefined : await joinCommand({ name, listen, http, cookieFile: cookie.file });
+      const join =
+        listen === null ? undefined : await joinCommand({ name, listen, http, cookieFile: cookie.file, tls });
       await report.ready({ name, listen, http, creation, cookie, join });
       await Promise.race([tellPeers(node, report, signal), over]);
     }

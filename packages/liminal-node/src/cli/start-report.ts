@@ -71,12 +71,13 @@ function forPeople(stdout: Output): StartReport {
 }
 
 function invitation(join: string, listen: string, cookieSource: string): readonly string[] {
+  const overTls = join.includes(' --tls-');
   const same = cookieSource === 'LIMINAL_COOKIE' ? ' with the same LIMINAL_COOKIE' : '';
   return [
     `Join a second node, from another terminal${same}:`,
     `  ${join}`,
     '',
-    'Talk to it:',
+    `Talk to it${overTls ? ', with the same --tls flags' : ''}:`,
     `  npx liminal-node subscribe orders --connect ${listen}`,
     `  npx liminal-node publish orders '{"id":1,"total":99.5}' --connect ${listen}`,
     `  npx liminal-node nodes --connect ${listen}`,

@@ -13,6 +13,7 @@ import { channelName, wholeNumber } from './arguments.js';
 import { type AttachmentFlags, attach, connectOption, logLevelOption } from './attachment.js';
 import { type Context, cookieFileFlag, cookieFileOption, jsonOption } from './context.js';
 import { project, toJson } from './json-projection.js';
+import { withTlsOptions } from './tls-flags.js';
 
 interface SubscribeFlags extends AttachmentFlags {
   readonly count?: number;
@@ -32,7 +33,7 @@ Results go to stdout, what happens to the connection to stderr.
 `;
 
 export function subscribeCommand(context: Context): Command {
-  return new Command('subscribe')
+  return withTlsOptions(new Command('subscribe'))
     .description('print what is published on a channel, on any node of the cluster')
     .addArgument(new Argument('<channel>', 'the name of the channel').argParser(channelName))
     .addOption(connectOption())

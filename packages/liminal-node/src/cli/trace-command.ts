@@ -8,6 +8,7 @@ import { wholeNumber } from './arguments.js';
 import { type AttachmentFlags, attach, connectOption, logLevelOption } from './attachment.js';
 import { type Context, cookieFileFlag, cookieFileOption, jsonOption } from './context.js';
 import { aborted } from './interruption.js';
+import { withTlsOptions } from './tls-flags.js';
 import { counted, shortPid } from './words.js';
 
 interface TraceFlags extends AttachmentFlags {
@@ -26,7 +27,7 @@ lines are signals, with < for one that came and > for one that it sent. Messages
 `;
 
 export function traceCommand(context: Context): Command {
-  return new Command('trace')
+  return withTlsOptions(new Command('trace'))
     .description('show the messages and signals of a process, as they come and go')
     .addArgument(new Argument('<process>', 'a pid, whole or as thread.serial, or a registered name'))
     .addOption(

@@ -8,6 +8,7 @@ import { type AttachmentFlags, attach, connectOption, logLevelOption } from './a
 import { type Context, cookieFileFlag, cookieFileOption, jsonOption } from './context.js';
 import { limit } from './ps-command.js';
 import { tellSilent } from './silent-threads.js';
+import { withTlsOptions } from './tls-flags.js';
 import { amount, counted, fit, shortPid } from './words.js';
 
 interface TreeFlags extends AttachmentFlags {
@@ -25,7 +26,7 @@ a child does not run. RESTARTS: how often its supervisor has tried to start it a
 `;
 
 export function treeCommand(context: Context): Command {
-  return new Command('tree')
+  return withTlsOptions(new Command('tree'))
     .description('show the supervision tree of a node')
     .addOption(
       new Option('--children <n>', 'how many children of each supervisor to show, or all')
