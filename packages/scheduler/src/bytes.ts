@@ -92,6 +92,20 @@ export class ByteWriter {
     this.#buffer.writeUInt32BE(value, at);
   }
 
+  /**
+   * The memory behind the writer, with room for `more` bytes behind position `from`: for a codec that writes
+   * by itself and then calls `setLength`. What it wrote before `from` is kept when the memory grows.
+   */
+  room(from: number, more: number): Buffer {
+    if (from + more > this.#buffer.length) this.#grow(from, more);
+    return this.#buffer;
+  }
+
+  /** Makes what a codec wrote into `room` part of what was written, or takes back what was written last. */
+  setLength(length: number): void {
+    this.#length = length;
+  }
+
   /** What was written; the writer starts afresh, and the bytes are the caller's own. */
   take(): Uint8Array<ArrayBuffer> {
     const bytes = this.#buffer.subarray(0, this.#length) as Uint8Array<ArrayBuffer>;
@@ -101,10 +115,12 @@ export class ByteWriter {
   }
 
   #reserve(more: number): void {
-    const needed = this.#length + more;
-    if (needed <= this.#buffer.length) return;
-    const grown = this.#allocate(Math.max(needed, this.#buffer.length * 2, MIN_CAPACITY));
-    this.#buffer.copy(grown, 0, 0, this.#length);
+    if (this.#length + more > this.#buffer.length) this.#grow(this.#length, more);
+  }
+
+  #grow(from: number, more: number): void {
+    const grown = this.#allocate(Math.max(from + more, this.#buffer.length * 2, MIN_CAPACITY));
+    this.#buffer.copy(grown, 0, 0, from);
     this.#buffer = grown;
   }
 }

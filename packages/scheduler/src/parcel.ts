@@ -1,24 +1,33 @@
 /**
- * What threads of one node send each other: batches of parcels, each one of
+ * What threads of one node send each other: parcels, each behind its length in 32 bits, and each one of
  *
+ *   message    from one process of this node to another
  *   signal     between two processes of this node
  *   inbound    a signal that came from a peer, for a process of the receiving thread
  *   outbound   a signal for a peer, on its way to the home thread
  *   multicast  one message for many processes of the receiving thread, decoded once for all of them
  *   control    what threads tell each other about themselves: spawns, freed names, lost threads and nodes
  *
- * Batches are trusted: they never leave the OS process.
+ * Parcels are trusted: they never leave the OS process.
  */
 import { ByteReader, type ByteWriter } from './bytes.js';
 import type { ExitReason } from './exit-reason.js';
 import type { MailboxBound } from './mailbox.js';
+import type { Outbox } from './outbox.js';
 import type { NodeName, Pid, Ref } from './pid.js';
 import type { Via } from './registry.js';
-import { type Address, type NodeLife, SIGNAL_OP } from './signal-codec.js';
+import type { NodeLife } from './signal-codec.js';
 import { decodeValue, encodeValue } from './value-codec.js';
+import type { ValueReader } from './value-reader.js';
 
-const KIND = { signal: 1, inbound: 2, outbound: 3, multicast: 4, control: 5 } as const;
+const KIND = { message: 1, codedMessage: 2, signal: 3, inbound: 4, outbound: 5, multicast: 6, control: 7 } as const;
 const ANY_LENGTH = 0xffffffff;
+
+/** In front of each parcel: its length, without these bytes. */
+export const PREFIX_BYTES = 4;
+
+/** Of a message: kind and serial. */
+const MESSAGE_HEAD_BYTES = 7;
 
 /** How a process is to be started; portable. */
 export interface SpawnSettings {
@@ -67,94 +76,157 @@ export type SpawnControl = Extract<Control, { type: 'spawn' | 'spawned' | 'spawn
 export type ServiceControl = Extract<Control, { type: 'request' | 'answered' | 'refused' }>;
 
 export interface ParcelHandler {
+  /** @param bytes what it took on its way. */
+  message(serial: number, value: unknown, bytes: number): void;
+  /** The bytes that these three are given change with the next parcel. */
   signal(bytes: Uint8Array): void;
   inbound(source: NodeLife, bytes: Uint8Array): void;
-  outbound(target: NodeLife, mustDeliver: boolean, bytes: Uint8Array): void;
   multicast(serials: readonly number[], message: Uint8Array, trusted: boolean): void;
+  /** @param bytes its own to keep. */
+  outbound(target: NodeLife, mustDeliver: boolean, bytes: Uint8Array): void;
   control(thread: number, control: Control): void;
 }
 
-/** Writes a message signal straight into the batch, without bytes of its own in between. */
-export function writeMessage(writer: ByteWriter, to: Address, from: Address, payload: Uint8Array): void {
-  writer
-    .u8(KIND.signal)
-    .u32(21 + payload.length)
-    .u8(SIGNAL_OP.message);
-  writer.u32(to.thread).u48(to.serial).u32(from.thread).u48(from.serial).raw(payload);
+/** @throws NotPortableError, and then nothing is written. */
+export function writeMessage(outbox: Outbox, serial: number, message: unknown): void {
+  const { writer } = outbox;
+  const start = writer.length;
+  begin(writer, KIND.message).u48(serial);
+  if (outbox.writeValue(message)) return end(writer, start);
+  writer.setLength(start);
+  // It may read the message again, and a getter in it write something else first.
+  writeCodedMessage(outbox, serial, encodeValue(message));
 }
 
-export function writeSignal(writer: ByteWriter, signal: Uint8Array): void {
-  writer.u8(KIND.signal).block(signal);
+function writeCodedMessage({ writer }: Outbox, serial: number, payload: Uint8Array): void {
+  const start = writer.length;
+  begin(writer, KIND.codedMessage).u48(serial).raw(payload);
+  end(writer, start);
 }
 
-export function writeInbound(writer: ByteWriter, source: NodeLife, signal: Uint8Array): void {
-  writer.u8(KIND.inbound).text(source.node).u32(source.creation).block(signal);
+export function writeSignal({ writer }: Outbox, signal: Uint8Array): void {
+  const start = writer.length;
+  begin(writer, KIND.signal).raw(signal);
+  end(writer, start);
 }
 
-export function writeOutbound(writer: ByteWriter, target: NodeLife, mustDeliver: boolean, signal: Uint8Array): void {
-  writer
-    .u8(KIND.outbound)
-    .text(target.node)
-    .u32(target.creation)
-    .u8(mustDeliver ? 1 : 0)
-    .block(signal);
+export function writeInbound({ writer }: Outbox, source: NodeLife, signal: Uint8Array): void {
+  const start = writer.length;
+  begin(writer, KIND.inbound).text(source.node).u32(source.creation).raw(signal);
+  end(writer, start);
+}
+
+export function writeOutbound({ writer }: Outbox, target: NodeLife, mustDeliver: boolean, signal: Uint8Array): void {
+  const start = writer.length;
+  begin(writer, KIND.outbound).text(target.node).u32(target.creation);
+  writer.u8(mustDeliver ? 1 : 0).raw(signal);
+  end(writer, start);
 }
 
 export function writeMulticast(
-  writer: ByteWriter,
+  { writer }: Outbox,
   serials: Iterable<number>,
   count: number,
   message: Uint8Array,
   trusted: boolean,
 ): void {
-  writer
-    .u8(KIND.multicast)
+  const start = writer.length;
+  begin(writer, KIND.multicast)
     .u8(trusted ? 1 : 0)
     .u32(count);
   for (const serial of serials) writer.u48(serial);
-  writer.block(message);
+  writer.raw(message);
+  end(writer, start);
 }
 
-export function writeControl(writer: ByteWriter, control: Control): void {
+export function writeControl({ writer }: Outbox, control: Control): void {
   // Encoded first: what is not portable must throw before the batch holds half a parcel.
   const bytes = encodeValue(control);
-  writer.u8(KIND.control).block(bytes);
+  const start = writer.length;
+  begin(writer, KIND.control).raw(bytes);
+  end(writer, start);
 }
 
-/** Hands every parcel of a batch to `handler`, in order. */
-export function readBatch(batch: Uint8Array, thread: number, handler: ParcelHandler): void {
-  const reader = new ByteReader(batch);
-  while (reader.left > 0) {
-    const kind = reader.u8();
-    switch (kind) {
-      case KIND.signal:
-        handler.signal(reader.block(ANY_LENGTH));
-        break;
-      case KIND.inbound:
-        handler.inbound(readLife(reader), reader.block(ANY_LENGTH));
-        break;
-      case KIND.outbound: {
-        const target = readLife(reader);
-        const mustDeliver = reader.u8() === 1;
-        handler.outbound(target, mustDeliver, reader.block(ANY_LENGTH));
-        break;
-      }
-      case KIND.multicast: {
-        const trusted = reader.u8() === 1;
-        const serials = Array.from({ length: reader.count(6) }, () => reader.u48());
-        handler.multicast(serials, reader.block(ANY_LENGTH), trusted);
-        break;
-      }
-      case KIND.control:
-        handler.control(thread, decodeValue(reader.block(ANY_LENGTH)) as Control);
-        break;
-      default:
-        throw new TypeError(`parcel of unknown kind ${kind}`);
+function begin(writer: ByteWriter, kind: number): ByteWriter {
+  return writer.u32(0).u8(kind);
+}
+
+function end(writer: ByteWriter, start: number): void {
+  writer.patchU32(start, writer.length - start - PREFIX_BYTES);
+}
+
+/**
+ * Where the parcel at `at` ends, or -1 where not all of it is there.
+ * @param stop where the bytes that are there end.
+ */
+export function endOfParcel(bytes: Buffer, at: number, stop: number): number {
+  if (stop - at < PREFIX_BYTES) return -1;
+  const end = at + PREFIX_BYTES + readU32(bytes, at);
+  return end <= stop ? end : -1;
+}
+
+/**
+ * Hands a parcel to `handler`.
+ * @param values reads what the other thread's outbox has written.
+ */
+export function readParcel(
+  bytes: Buffer,
+  at: number,
+  end: number,
+  thread: number,
+  values: ValueReader,
+  handler: ParcelHandler,
+): void {
+  const body = at + PREFIX_BYTES;
+  const kind = bytes[body];
+  if (kind === KIND.message) {
+    const serial = readU16(bytes, body + 1) * 0x100000000 + readU32(bytes, body + 3);
+    handler.message(serial, values.read(bytes, body + MESSAGE_HEAD_BYTES), end - body);
+    return;
+  }
+  const reader = new ByteReader(bytes.subarray(body + 1, end));
+  switch (kind) {
+    case KIND.codedMessage: {
+      const serial = reader.u48();
+      handler.message(serial, decodeValue(reader.rest()), end - body);
+      break;
     }
+    case KIND.signal:
+      handler.signal(reader.rest());
+      break;
+    case KIND.inbound:
+      handler.inbound(readLife(reader), reader.rest());
+      break;
+    case KIND.outbound: {
+      const target = readLife(reader);
+      const mustDeliver = reader.u8() === 1;
+      handler.outbound(target, mustDeliver, Buffer.from(reader.rest()));
+      break;
+    }
+    case KIND.multicast: {
+      const trusted = reader.u8() === 1;
+      const serials: number[] = [];
+      for (let left = reader.count(6); left > 0; left--) serials.push(reader.u48());
+      handler.multicast(serials, reader.rest(), trusted);
+      break;
+    }
+    case KIND.control:
+      handler.control(thread, decodeValue(reader.rest()) as Control);
+      break;
+    default:
+      throw new TypeError(`parcel of unknown kind ${kind}`);
   }
 }
 
 function readLife(reader: ByteReader): NodeLife {
   const node = reader.text(ANY_LENGTH) as NodeName;
   return { node, creation: reader.u32() };
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  return readU16(bytes, at) * 0x10000 + readU16(bytes, at + 2);
+}
+
+function readU16(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
 }

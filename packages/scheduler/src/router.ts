@@ -25,6 +25,9 @@ import { encodeValue } from './value-codec.js';
 /** Parsed pids are remembered up to this many; then the memory starts afresh. */
 const MAX_REMEMBERED_PIDS = 10_000;
 
+/** Why a message is dropped where another thread has fallen behind; see `SchedulerOptions.threadQueueBytes`. */
+export const QUEUE_FULL = 'thread queue full';
+
 export class Router {
   readonly #runtime: Runtime;
   readonly #remembered = new Map<string, PidParts>();
@@ -42,18 +45,22 @@ export class Router {
     const process = this.#runtime.find(to);
     if (process !== undefined) return process.deliver(this.#runtime.prepare(message), 0) ? 'sent' : 'full';
     const target = this.address(to);
+    const { mesh, options } = this.#runtime;
+    const outbox = target.node === options.node ? mesh.outbox(target.thread) : undefined;
+    if (outbox !== undefined && target.creation === options.creation && !mesh.isFull(outbox)) {
+      writeMessage(outbox, target.serial, this.#runtime.prepare(message));
+      mesh.written(outbox);
+      return 'sent';
+    }
+    // What is not portable is refused wherever it goes.
     const payload = encodeValue(this.#runtime.prepare(message));
     const fault = this.#isGone(target);
     if (fault !== undefined) return this.#lost(fault, 'noproc');
-    if (target.node !== this.#runtime.options.node) {
+    if (target.node !== options.node) {
       const sent = this.#toNode(target, encodeMessage(target, this.address(from), payload), false);
       return sent ? 'sent' : 'noconnection';
     }
-    const outbox = this.#runtime.mesh.outbox(target.thread);
-    if (outbox === undefined) return this.#lost('no such thread', 'noproc');
-    writeMessage(outbox, target, this.address(from), payload);
-    this.#runtime.mesh.written(outbox);
-    return 'sent';
+    return outbox === undefined ? this.#lost('no such thread', 'noproc') : this.#lost(QUEUE_FULL, 'full');
   }
 
   /** Offers a message to a process of this thread. @returns false where it has to wait, or is not here. */
@@ -108,7 +115,7 @@ export class Router {
 
   /**
    * Gives one message to many processes of this node, by thread: serials of the processes there.
-   * @returns how many processes of this thread dropped it; what other threads do, they count themselves.
+   * @returns how many processes are known not to get it; what other threads drop, they count themselves.
    */
   sendToMany(threads: ReadonlyMap<number, ReadonlyMap<number, AnyPid>>, message: SharedMessage): number {
     let dropped = 0;
@@ -123,6 +130,11 @@ export class Router {
       const outbox = this.#runtime.mesh.outbox(thread);
       if (outbox === undefined) {
         this.#runtime.countDropped('no such thread', members.size);
+        continue;
+      }
+      if (this.#runtime.mesh.isFull(outbox)) {
+        this.#runtime.countDropped(QUEUE_FULL, members.size);
+        dropped += members.size;
         continue;
       }
       writeMulticast(outbox, members.keys(), members.size, message.bytes, message.trusted);
@@ -169,6 +181,10 @@ export class Router {
     }
     const outbox = this.#runtime.mesh.outbox(HOME);
     if (outbox === undefined) return false;
+    if (!mustDeliver && this.#runtime.mesh.isFull(outbox)) {
+      this.#runtime.countDropped(QUEUE_FULL);
+      return false;
+    }
     writeOutbound(outbox, target, mustDeliver, bytes);
     this.#runtime.mesh.written(outbox);
     return true;

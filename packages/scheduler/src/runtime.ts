@@ -14,23 +14,17 @@ import { type ExitReason, isFailure, portableReason } from './exit-reason.js';
 import { Inspection } from './inspection/inspection.js';
 import type { Logger } from './logger.js';
 import type { MailboxBound } from './mailbox.js';
-import { Mesh } from './mesh.js';
+import { Mesh, type MeshOptions } from './mesh.js';
 import { type Grant, NameTable } from './name-table.js';
 import { ACCEPTED } from './offer.js';
-import {
-  type Control,
-  type ParcelHandler,
-  readBatch,
-  type SpawnControl,
-  writeControl,
-  writeInbound,
-} from './parcel.js';
+import { type Control, type ParcelHandler, type SpawnControl, writeControl, writeInbound } from './parcel.js';
 import { type AnyPid, formatPid, formatRef, type NodeName, type Pid, pidPrefix, type Ref } from './pid.js';
 import { checkPortable, freezeMessage } from './portable.js';
 import { Process } from './process.js';
 import type { ProcessHost } from './process-host.js';
+import { RecentProcesses } from './recent-processes.js';
 import type { RemotePort } from './remote.js';
-import { Router } from './router.js';
+import { QUEUE_FULL, Router } from './router.js';
 import { RunQueue } from './run-queue.js';
 import { Services } from './services.js';
 import { SharedMessage } from './shared-message.js';
@@ -42,12 +36,11 @@ import type { ThreadInfo } from './thread-control.js';
 /** The home thread of every node. */
 export const HOME = 0;
 
-export interface RuntimeOptions {
+export interface RuntimeOptions extends MeshOptions {
   readonly node: NodeName;
   readonly creation: number;
   /** This life of the thread; {@link HOME} for the home thread. */
   readonly thread: number;
-  readonly environment: Environment;
   readonly logger: Logger;
   readonly mailbox: MailboxBound;
   /** Check and freeze what is sent by reference, so that a mistake fails where it is made. */
@@ -94,6 +87,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   readonly #runQueue: RunQueue;
   readonly #prefix: string;
   readonly #life: NodeLife;
+  readonly #recent = new RecentProcesses();
   #serial = 0;
   #stopped = false;
   #refs = 0;
@@ -106,14 +100,8 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     this.#prefix = pidPrefix(options.node, options.creation, options.thread);
     this.root = this.nextPid();
     this.signals = new Signals(this);
-    this.mesh = new Mesh(
-      (thread, batch) => {
-        this.catchUp();
-        readBatch(batch, thread, this);
-      },
-      () => this.#runQueue.requestTurnEnd(),
-    );
-    this.#runQueue = new RunQueue(options.environment, () => this.mesh.flush());
+    this.mesh = new Mesh(options, this, () => this.#runQueue.requestTurnEnd());
+    this.#runQueue = new RunQueue(options.environment, () => this.mesh.endTurn(this.#runQueue.length > 0));
   }
 
   // --- processes -----------------------------------------------------------------------------------------
@@ -238,6 +226,10 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
 
   // --- parcels from other threads ------------------------------------------------------------------------
 
+  message(serial: number, value: unknown, bytes: number): void {
+    this.#processOf(serial)?.deliver(this.options.checkMessages ? freezeMessage(value) : value, bytes);
+  }
+
   signal(bytes: Uint8Array): void {
     this.#receive(this.#life, bytes, true);
   }
@@ -266,9 +258,8 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   multicast(serials: readonly number[], bytes: Uint8Array, trusted: boolean): void {
     const message = SharedMessage.ofBytes(bytes, trusted);
     for (const serial of serials) {
-      const process = this.processes.get(this.#pid(serial));
-      if (process === undefined) this.countDropped('no such process');
-      else this.deliverShared(process, message);
+      const process = this.#processOf(serial);
+      if (process !== undefined) this.deliverShared(process, message);
     }
   }
 
@@ -340,6 +331,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     if (head.to.thread === this.options.thread) return this.inbound(source, bytes);
     const outbox = this.mesh.outbox(head.to.thread);
     if (outbox !== undefined) {
+      if (head.kind === 'message' && this.mesh.isFull(outbox)) return this.countDropped(QUEUE_FULL);
       writeInbound(outbox, source, bytes);
       this.mesh.written(outbox);
     } else if (head.kind === 'message') this.countDropped('no such thread');
@@ -359,9 +351,8 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     const head = readHead(bytes);
     switch (head.kind) {
       case 'message': {
-        const process = this.processes.get(this.#pid(head.to.serial));
-        if (process === undefined) return this.countDropped('no such process');
-        this.deliverShared(process, SharedMessage.ofBytes(head.payload, trusted));
+        const process = this.#processOf(head.to.serial);
+        if (process !== undefined) this.deliverShared(process, SharedMessage.ofBytes(head.payload, trusted));
         return;
       }
       case 'signal':
@@ -392,6 +383,14 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   #refuse(error: unknown): void {
     this.countDropped('malformed');
     this.options.logger.warn({ error }, 'refused a malformed signal');
+  }
+
+  /** The process that a message is for; a message for none is counted. */
+  #processOf(serial: number): Process | undefined {
+    const process = this.#recent.get(serial) ?? this.processes.get(this.#pid(serial));
+    if (process === undefined) this.countDropped('no such process');
+    else this.#recent.set(serial, process);
+    return process;
   }
 
   #pid(serial: number): Pid {

@@ -24,6 +24,17 @@ export interface SchedulerOptions {
   readonly mailbox: MailboxBound;
   /** The blocking-work pool. @default as many threads as processors, at least 2; 1024 jobs waiting */
   readonly blockingWork: BlockingWorkOptions;
+  /**
+   * Bytes that may wait at a thread for another that has fallen behind. Beyond it messages are dropped and
+   * counted as `thread queue full`; signals never are. @default 32 MiB
+   */
+  readonly threadQueueBytes: number;
+  /**
+   * Longest time in microseconds that a thread without work keeps turning its event loop in the hope of more
+   * from another thread, which saves being woken. It does so only as far as that has paid lately, and never while
+   * more threads are awake than there are processors. 0 turns it off. @default 200
+   */
+  readonly stayAwakeUs: number;
   /** Check and freeze messages sent by reference. @default true unless NODE_ENV is production */
   readonly checkMessages: boolean;
   /** @default silent */
@@ -40,6 +51,8 @@ const CHECKS: OptionChecks<SchedulerOptions> = {
   resourceLimits,
   mailbox: anything,
   blockingWork: anything,
+  threadQueueBytes: wholeNumber(0),
+  stayAwakeUs: wholeNumber(0, 10_000),
   checkMessages: anything,
   logger: anything,
   environment: anything,
@@ -59,6 +72,8 @@ function defaults(): SchedulerOptions {
     resourceLimits: {},
     mailbox: DEFAULT_MAILBOX_BOUND,
     blockingWork: DEFAULT_BLOCKING_WORK,
+    threadQueueBytes: 32 * 1024 * 1024,
+    stayAwakeUs: 200,
     checkMessages: process.env['NODE_ENV'] !== 'production',
     logger: silentLogger,
     environment: systemEnvironment,

@@ -5,6 +5,7 @@ import { BlockingWorkError, SpawnError } from './errors.js';
 import { memoryOf, snapshotOfThread, type ThreadSnapshot } from './inspection/snapshot.js';
 import { limitLog } from './log-limit.js';
 import type { Logger } from './logger.js';
+import { wakefulness } from './mesh.js';
 import type { MeshPort } from './mesh-port.js';
 import { registerProcess } from './names.js';
 import type { News } from './news.js';
@@ -28,7 +29,7 @@ export function startSchedulerThread<Port>(
   meshPort: (port: Port) => MeshPort,
   catchUp: () => void,
 ): ThreadControl<Port> {
-  const { node, creation, thread, slot, loads, mailbox, checkMessages, names, ownedBy } = settings;
+  const { node, creation, thread, slot, loads, mailbox, checkMessages, threadQueueBytes, names, ownedBy } = settings;
   const tell =
     (level: keyof Logger) =>
     (fields: object, message: string): void =>
@@ -45,6 +46,8 @@ export function startSchedulerThread<Port>(
     logger,
     mailbox,
     checkMessages,
+    threadQueueBytes,
+    wakefulness: wakefulness(settings.stayAwakeUs, settings.awake, slot),
     names,
     onLoad: (processes) => {
       loads[slot] = processes;

@@ -5,6 +5,7 @@
 import type { Audience } from './audience.js';
 import { SUPERVISION, SupervisionLog, type SupervisionReport } from './behaviours/supervision-report.js';
 import { BlockingWork, type BlockingWorkState } from './blocking-work.js';
+import { Cores } from './cores.js';
 import type { ProcessBody, ProcessDefinition } from './definition.js';
 import type { ExitReason } from './exit-reason.js';
 import { ExitWatch } from './exit-watch.js';
@@ -14,6 +15,7 @@ import { assemble, SNAPSHOT_TIMEOUT_MS, type Snapshot, snapshotOfThread } from '
 import { Snapshots } from './inspection/snapshots.js';
 import { beginTrace, resolveTraceOptions, type Trace, type TraceOptions } from './inspection/trace.js';
 import { limitLog } from './log-limit.js';
+import { wakefulness } from './mesh.js';
 import { NameAuthority, registerProcess } from './names.js';
 import { type AnyPid, type NodeName, type Pid, parsePid } from './pid.js';
 import { Placement } from './placement.js';
@@ -44,9 +46,11 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
   private constructor(options: Readonly<SchedulerOptions>, host: ThreadHost<unknown>) {
     this.options = options;
     const loads = Placement.makeLoads();
+    const awake = Cores.makeAwake();
     this.#runtime = new Runtime({
       ...options,
       thread: HOME,
+      wakefulness: wakefulness(options.stayAwakeUs, awake, HOME),
       onLoad: (processes) => {
         loads[HOME] = processes;
       },
@@ -56,7 +60,7 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
     const authority = new NameAuthority(this.#runtime, (name, pid, grant) =>
       this.#threads.tellAll({ type: 'named', name, pid, grant }),
     );
-    this.#threads = new ThreadPool(host, options, this.#runtime, placement, loads, (thread) =>
+    this.#threads = new ThreadPool(host, options, this.#runtime, placement, { loads, awake }, (thread) =>
       openDesk(authority, this.#blockingWork, (limits) => this.#threads.startOwn(thread, limits), options.logger),
     );
     this.#spawner = new Spawner(this.#runtime, placement, {

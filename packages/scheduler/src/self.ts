@@ -27,7 +27,8 @@ export interface LocalName {
 /**
  * What became of a message, as far as its sender can know.
  * - `sent`: it is in the mailbox, or on its way to another thread or node.
- * - `full`: the mailbox had no room for it, and it was dropped, or ended the receiver, by the mailbox's policy.
+ * - `full`: the mailbox had no room for it, and it was dropped, or ended the receiver, by the mailbox's policy; or
+ *   its thread has fallen behind by more than `threadQueueBytes`, and it was dropped.
  * - `noproc`: there is no such process; `noconnection`: no connection to its node, or no room on it.
  */
 export type SendOutcome = 'sent' | 'full' | 'noproc' | 'noconnection';

@@ -58,6 +58,10 @@ export interface ThreadSettings<Port> {
   readonly loads: Int32Array;
   readonly mailbox: MailboxBound;
   readonly checkMessages: boolean;
+  readonly threadQueueBytes: number;
+  readonly stayAwakeUs: number;
+  /** Shared by the threads of a node; see `Cores`. */
+  readonly awake: Int32Array;
   readonly names: ReadonlyMap<string, Grant>;
   /** To every other thread, home first; with its slot where processes can be placed on it. */
   readonly ports: readonly { readonly thread: number; readonly slot: number | undefined; readonly port: Port }[];

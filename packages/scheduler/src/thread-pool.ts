@@ -39,6 +39,14 @@ const SHUT_DOWN_TIMEOUT_MS = 2_000;
 /** So many threads lost soon are replaced at once: a fault may take several along. */
 const FREE_LOSSES = 8;
 
+/** Memory that the threads share, a word for each slot. */
+export interface SharedWords {
+  /** What `Placement` reads: processes. */
+  readonly loads: Int32Array;
+  /** What `Cores` reads: 1 where a thread is awake. */
+  readonly awake: Int32Array;
+}
+
 interface Birth {
   readonly at: number;
   /** The thread that asked for it, where it is for one process alone. */
@@ -58,7 +66,7 @@ export class ThreadPool<Port> {
   readonly #options: Readonly<SchedulerOptions>;
   readonly #runtime: Runtime;
   readonly #placement: Placement;
-  readonly #loads: Int32Array;
+  readonly #shared: SharedWords;
   readonly #openDesk: (thread: number) => ThreadDesk;
   readonly #threads = new Map<number, ThreadHandle<Port>>();
   readonly #desks = new Map<number, ThreadDesk>();
@@ -75,7 +83,7 @@ export class ThreadPool<Port> {
   /**
    * @param host where threads come from.
    * @param runtime the home thread's.
-   * @param loads what `placement` reads; each thread is given it to write its own.
+   * @param shared what every thread is given.
    * @param openDesk makes what a new thread may ask of home.
    */
   constructor(
@@ -83,14 +91,14 @@ export class ThreadPool<Port> {
     options: Readonly<SchedulerOptions>,
     runtime: Runtime,
     placement: Placement,
-    loads: Int32Array,
+    shared: SharedWords,
     openDesk: (thread: number) => ThreadDesk,
   ) {
     this.#host = host;
     this.#options = options;
     this.#runtime = runtime;
     this.#placement = placement;
-    this.#loads = loads;
+    this.#shared = shared;
     this.#openDesk = openDesk;
     runtime.onWayOpen = (thread, to) => this.#onWayOpen(thread, to);
     runtime.onReleased = (thread) => void this.#release(thread);
@@ -196,10 +204,11 @@ export class ThreadPool<Port> {
       slot: other !== undefined && this.#placement.has(other.thread) ? other.slot : undefined,
       port: ends[0],
     }));
-    const { node, creation, mailbox, checkMessages, threads } = this.#options;
+    const { node, creation, mailbox, checkMessages, threadQueueBytes, stayAwakeUs, threads } = this.#options;
     const otherwise = threads === 0 ? HOME : undefined;
     const names = this.#runtime.names.snapshot();
-    const shared = { node, creation, mailbox, checkMessages, loads: this.#loads, names, otherwise };
+    const bounds = { mailbox, checkMessages, threadQueueBytes, stayAwakeUs };
+    const shared = { node, creation, ...bounds, ...this.#shared, names, otherwise };
     const desk = this.#openDesk(thread);
     const settings = { ...shared, thread, slot, ports, ownedBy };
     const handle = this.#host.start(settings, limits, desk.control, this.#onThreadDown);
@@ -242,7 +251,8 @@ export class ThreadPool<Port> {
     this.#forget(thread);
     const wasPlaceable = this.#placement.has(thread);
     this.#placement.delete(thread);
-    this.#loads[handle.slot] = 0;
+    this.#shared.loads[handle.slot] = 0;
+    this.#shared.awake[handle.slot] = 0;
     this.#runtime.broadcast({ type: 'threadDown', thread, reason });
     this.#runtime.partFromThread(thread, reason);
     if (this.#stopping || reason === 'noproc') return;

@@ -1,21 +1,21 @@
 /** The entry of a worker thread that is a scheduler thread. */
-import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import * as comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { systemEnvironment } from './environment.js';
-import { meshPort } from './mesh-port.js';
+import { type Way, WayPort } from './mesh-port.js';
 import type { News } from './news.js';
 import { startSchedulerThread } from './scheduler-thread.js';
 import type { HomeControl, ThreadSettings } from './thread-control.js';
 
-const settings = workerData as ThreadSettings<MessagePort>;
+const settings = workerData as ThreadSettings<Way>;
 const home = comlink.wrap<HomeControl>(nodeEndpoint(settings.home));
-const control = startSchedulerThread(settings, systemEnvironment, home, (port) => meshPort(port, true), catchUp);
+const control = startSchedulerThread(settings, systemEnvironment, home, (way) => new WayPort(way, true), catchUp);
 comlink.expose(control, nodeEndpoint(settings.control));
 
 let heard = 0;
 
-function hear(news: News<MessagePort>): void {
+function hear(news: News<Way>): void {
   heard++;
   control.hear(news);
 }

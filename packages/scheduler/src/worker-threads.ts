@@ -1,5 +1,5 @@
 /**
- * Scheduler threads as worker threads, joined by message ports: for each a worker, and control calls that fail
+ * Scheduler threads as worker threads, joined by shared memory: for each a worker, and control calls that fail
  * when it ends (a comlink call whose worker exits would never settle).
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
@@ -8,29 +8,26 @@ import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { systemEnvironment } from './environment.js';
 import { ThreadDownError } from './errors.js';
 import { causeOfThrown, describeCause, type ThreadDownCause } from './exit-reason.js';
-import { meshPort } from './mesh-port.js';
+import { makeWay, type Way, WayPort } from './mesh-port.js';
 import type { News } from './news.js';
 import type { ThreadResourceLimits } from './resource-limits.js';
 import type { HomeControl, ThreadControl, ThreadSettings } from './thread-control.js';
 import type { NewThread, ThreadHandle, ThreadHost } from './thread-host.js';
 
-export const workerThreads: ThreadHost<MessagePort> = {
-  makeWay: () => {
-    const { port1, port2 } = new MessageChannel();
-    return [port1, port2];
-  },
-  meshPort: (port) => meshPort(port, false),
+export const workerThreads: ThreadHost<Way> = {
+  makeWay,
+  meshPort: (way) => new WayPort(way, false),
   start: (settings, limits, home, onDown) => new WorkerThread(settings, limits, home, onDown),
 };
 
 /** A thread that does not end within this time waits in native code. */
 const PATIENCE_MS = 1_000;
 
-class WorkerThread implements ThreadHandle<MessagePort> {
+class WorkerThread implements ThreadHandle<Way> {
   readonly thread: number;
   readonly slot: number;
   readonly #worker: Worker;
-  readonly #control: comlink.Remote<ThreadControl<MessagePort>>;
+  readonly #control: comlink.Remote<ThreadControl<Way>>;
   readonly #news: MessagePort;
   readonly #newsTold: Int32Array;
   readonly #waiting = new Set<(error: Error) => void>();
@@ -40,10 +37,10 @@ class WorkerThread implements ThreadHandle<MessagePort> {
   #ended = false;
 
   constructor(
-    settings: NewThread<MessagePort>,
+    settings: NewThread<Way>,
     limits: ThreadResourceLimits,
     home: HomeControl,
-    onDown: (handle: ThreadHandle<MessagePort>, cause: ThreadDownCause) => void,
+    onDown: (handle: ThreadHandle<Way>, cause: ThreadDownCause) => void,
   ) {
     this.thread = settings.thread;
     this.slot = settings.slot;
@@ -60,11 +57,11 @@ class WorkerThread implements ThreadHandle<MessagePort> {
         home: homeward.port2,
         news: news.port2,
         newsTold: this.#newsTold,
-      } satisfies ThreadSettings<MessagePort>,
+      } satisfies ThreadSettings<Way>,
       resourceLimits: { ...limits },
-      transferList: [control.port2, homeward.port2, news.port2, ...settings.ports.map(({ port }) => port)],
+      transferList: [control.port2, homeward.port2, news.port2, ...settings.ports.map(({ port: way }) => way.port)],
     });
-    this.#control = comlink.wrap<ThreadControl<MessagePort>>(nodeEndpoint(control.port1));
+    this.#control = comlink.wrap<ThreadControl<Way>>(nodeEndpoint(control.port1));
     comlink.expose(home, nodeEndpoint(homeward.port1));
     let gone = (): void => {};
     this.#gone = new Promise((resolve) => {
@@ -87,7 +84,7 @@ class WorkerThread implements ThreadHandle<MessagePort> {
     this.#worker.on('exit', (code) => this.#onEnd(this.#cause ?? { cause: 'exit', code }));
   }
 
-  call<T>(ask: (control: comlink.Remote<ThreadControl<MessagePort>>) => Promise<T>): Promise<T> {
+  call<T>(ask: (control: comlink.Remote<ThreadControl<Way>>) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#ended) return reject(this.#downError(this.#cause));
       this.#waiting.add(reject);
@@ -97,8 +94,8 @@ class WorkerThread implements ThreadHandle<MessagePort> {
     });
   }
 
-  tell(news: News<MessagePort>): void {
-    this.#news.postMessage(news, news.type === 'way' ? [news.port] : []);
+  tell(news: News<Way>): void {
+    this.#news.postMessage(news, news.type === 'way' ? [news.port.port] : []);
     Atomics.add(this.#newsTold, 0, 1);
   }
 

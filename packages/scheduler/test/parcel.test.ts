@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ByteWriter } from '../src/bytes.js';
+import type { Outbox } from '../src/outbox.js';
 import {
   type Control,
   type ParcelHandler,
-  readBatch,
   writeControl,
   writeInbound,
   writeMessage,
@@ -13,11 +12,18 @@ import {
   writeSignal,
 } from '../src/parcel.js';
 import { MAX_SERIAL, type NodeName, type Pid } from '../src/pid.js';
-import { readHead } from '../src/signal-codec.js';
 import { decodeValue, encodeValue } from '../src/value-codec.js';
+import { OneWay } from './thread-way.js';
 
 const serial = fc.nat(MAX_SERIAL);
-const address = fc.record({ thread: fc.nat(0xffffffff), serial });
+/** Of both codecs: a RegExp is none of the common kinds. */
+const message = fc.oneof(
+  fc.jsonValue(),
+  fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd'), fc.string({ unit: 'binary-ascii', maxLength: 40 }), {
+    noNullPrototype: true,
+  }),
+  fc.constant([/a+b/g, { a: 1 }]),
+);
 const life = fc.record({
   node: fc.constantFrom('a@host', 'b@127.0.0.1') as fc.Arbitrary<NodeName>,
   creation: fc.nat(0xffffffff),
@@ -52,32 +58,30 @@ const control: fc.Arbitrary<Control> = fc.oneof(
 
 /** One parcel: how it is written, and what its reader should be called with. */
 interface Parcel {
-  readonly write: (writer: ByteWriter) => void;
+  readonly write: (outbox: Outbox) => void;
   readonly read: readonly unknown[];
 }
 
 const parcel: fc.Arbitrary<Parcel> = fc.oneof(
-  fc.tuple(address, address, bytes).map(([to, from, payload]) => ({
-    write: (writer: ByteWriter) => writeMessage(writer, to, from, payload),
-    read: ['message', to, [...payload]],
+  fc.tuple(serial, message).map(([to, value]) => ({
+    write: (outbox: Outbox) => writeMessage(outbox, to, value),
+    read: ['message', to, value],
   })),
-  bytes
-    .filter((signal) => signal.length > 0 && signal[0] !== 1)
-    .map((signal) => ({ write: (writer: ByteWriter) => writeSignal(writer, signal), read: ['signal', [...signal]] })),
+  bytes.map((signal) => ({ write: (outbox: Outbox) => writeSignal(outbox, signal), read: ['signal', [...signal]] })),
   fc.tuple(life, bytes).map(([source, signal]) => ({
-    write: (writer: ByteWriter) => writeInbound(writer, source, signal),
+    write: (outbox: Outbox) => writeInbound(outbox, source, signal),
     read: ['inbound', source, [...signal]],
   })),
   fc.tuple(life, fc.boolean(), bytes).map(([to, mustDeliver, signal]) => ({
-    write: (writer: ByteWriter) => writeOutbound(writer, to, mustDeliver, signal),
+    write: (outbox: Outbox) => writeOutbound(outbox, to, mustDeliver, signal),
     read: ['outbound', to, mustDeliver, [...signal]],
   })),
   fc.tuple(fc.array(serial), bytes, fc.boolean()).map(([serials, message, trusted]) => ({
-    write: (writer: ByteWriter) => writeMulticast(writer, serials, serials.length, message, trusted),
+    write: (outbox: Outbox) => writeMulticast(outbox, serials, serials.length, message, trusted),
     read: ['multicast', serials, [...message], trusted],
   })),
   control.map((given) => ({
-    write: (writer: ByteWriter) => writeControl(writer, given),
+    write: (outbox: Outbox) => writeControl(outbox, given),
     read: ['control', 5, decodeValue(encodeValue(given))],
   })),
 );
@@ -85,49 +89,97 @@ const parcel: fc.Arbitrary<Parcel> = fc.oneof(
 function recorder(): { calls: unknown[][]; handler: ParcelHandler } {
   const calls: unknown[][] = [];
   const handler: ParcelHandler = {
-    signal(signal) {
-      const head = signal[0] === 1 ? readHead(signal) : undefined;
-      calls.push(head?.kind === 'message' ? ['message', head.to, [...head.payload]] : ['signal', [...signal]]);
-    },
+    message: (to, value) => void calls.push(['message', to, value]),
+    signal: (signal) => void calls.push(['signal', [...signal]]),
     inbound: (source, signal) => void calls.push(['inbound', source, [...signal]]),
     outbound: (to, mustDeliver, signal) => void calls.push(['outbound', to, mustDeliver, [...signal]]),
-    multicast: (serials, message, trusted) => void calls.push(['multicast', serials, [...message], trusted]),
+    multicast: (serials, value, trusted) => void calls.push(['multicast', serials, [...value], trusted]),
     control: (thread, given) => void calls.push(['control', thread, given]),
   };
   return { calls, handler };
 }
 
-test('a batch hands out every parcel as it was written, in order', () => {
+test('parcels arrive as they were written, in order, in whatever pieces', () => {
   fc.assert(
-    fc.property(fc.array(parcel, { maxLength: 20 }), (parcels) => {
-      const writer = new ByteWriter();
-      for (const { write } of parcels) write(writer);
+    fc.property(fc.array(parcel, { maxLength: 20 }), fc.constantFrom(16, 64, 1024), (parcels, ringBytes) => {
+      const way = new OneWay(ringBytes);
+      for (const { write } of parcels) write(way.outbox);
       const { calls, handler } = recorder();
-      readBatch(writer.take(), 5, handler);
+      way.deliver(handler, 5);
+      way.close();
       expect(calls).toEqual(parcels.map(({ read }) => read));
     }),
   );
 });
 
-test('what is not portable leaves no half parcel in the batch', () => {
-  const writer = new ByteWriter();
-  const control = (args: readonly unknown[]): Control => ({
-    type: 'spawn',
-    request: 1,
-    module: 'file:///m',
-    name: 'n',
-    args,
-    settings: {},
-  });
-  expect(() => writeControl(writer, control([() => {}]))).toThrow(
-    expect.objectContaining({ code: 'ERR_LIMINAL_NOT_PORTABLE' }),
-  );
-  writeControl(writer, control(['fine']));
+const spawn = (args: readonly unknown[]): Control => ({
+  type: 'spawn',
+  request: 1,
+  module: 'file:///m',
+  name: 'n',
+  args,
+  settings: {},
+});
+const refused = expect.objectContaining({ code: 'ERR_LIMINAL_NOT_PORTABLE' });
+
+test('what is not portable leaves no half parcel behind', () => {
+  const way = new OneWay();
+  expect(() => writeControl(way.outbox, spawn([() => {}]))).toThrow(refused);
+  expect(() => writeMessage(way.outbox, 1, { a: 1, b: [() => {}] })).toThrow(refused);
+  writeControl(way.outbox, spawn(['fine']));
+  const messages = [
+    { b: 2, a: 1 },
+    { a: 1, b: 2 },
+    { b: 3, a: 4 },
+    { a: 5, b: 6 },
+  ];
+  for (const value of messages) writeMessage(way.outbox, 1, value);
   const { calls, handler } = recorder();
-  readBatch(writer.take(), 5, handler);
-  expect(calls).toEqual([['control', 5, control(['fine'])]]);
+  way.deliver(handler, 5);
+  way.close();
+  expect(calls).toEqual([['control', 5, spawn(['fine'])], ...messages.map((value) => ['message', 1, value])]);
+});
+
+test('a message that a getter sends follows the one that it is read for', () => {
+  const way = new OneWay();
+  const outer = { a: 1, get b() { writeMessage(way.outbox, 2, 'inner'); return 2; }, c: 3 }; // biome-ignore format: one line
+  writeMessage(way.outbox, 1, { a: 1, b: 2, c: 3 });
+  writeMessage(way.outbox, 1, outer);
+  writeMessage(way.outbox, 3, 'last');
+  const { calls, handler } = recorder();
+  way.deliver(handler);
+  way.close();
+  expect(calls).toEqual([
+    ['message', 1, { a: 1, b: 2, c: 3 }],
+    ['message', 1, { a: 1, b: 2, c: 3 }],
+    ['message', 2, 'inner'],
+    ['message', 3, 'last'],
+  ]);
+});
+
+test('what comes while a parcel is handled is handled inside, where it is wanted, and only once', () => {
+  const way = new OneWay();
+  for (const value of ['a', 'b', 'c']) writeMessage(way.outbox, 1, value);
+  const handled: unknown[] = [];
+  const handler = {
+    message(_serial: number, value: unknown): void {
+      handled.push(`${value} begins`);
+      if (value === 'a') {
+        writeMessage(way.outbox, 1, 'd');
+        way.deliver(handler);
+      }
+      handled.push(`${value} ends`);
+    },
+  };
+  way.deliver(handler);
+  way.close();
+  const inside = ['b', 'c', 'd'].flatMap((value) => [`${value} begins`, `${value} ends`]);
+  expect(handled).toEqual(['a begins', ...inside, 'a ends']);
 });
 
 test('a parcel of unknown kind is an error', () => {
-  expect(() => readBatch(Uint8Array.of(77), 5, recorder().handler)).toThrow(TypeError);
+  const way = new OneWay();
+  way.outbox.writer.u32(1).u8(77);
+  expect(() => way.deliver(recorder().handler)).toThrow(TypeError);
+  way.close();
 });

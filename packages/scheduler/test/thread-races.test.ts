@@ -2,19 +2,19 @@
  * Interleavings of the end of one thread with what another does. A process holds its thread, so that what
  * comes meanwhile waits unread in its ports, until the test lets it go on.
  */
-import { BroadcastChannel, MessageChannel } from 'node:worker_threads';
+import { BroadcastChannel } from 'node:worker_threads';
 import { isDown, type Pid, Scheduler, systemEnvironment } from '@liminal-node/scheduler';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ByteWriter } from '../src/bytes.js';
 import { silentLogger } from '../src/logger.js';
 import { DEFAULT_MAILBOX_BOUND } from '../src/mailbox.js';
-import { meshPort } from '../src/mesh-port.js';
 import { NameAuthority } from '../src/names.js';
+import { Outbox } from '../src/outbox.js';
 import { type Control, writeControl } from '../src/parcel.js';
 import { formatPid, NO_NODE } from '../src/pid.js';
 import { Runtime } from '../src/runtime.js';
 import { puppet } from './fixtures/puppet.js';
 import { microtasks } from './manual-environment.js';
+import { twoEnds } from './thread-way.js';
 import { Actor, signpost } from './world.js';
 
 let scheduler: Scheduler;
@@ -180,14 +180,15 @@ describe('the authority over names', () => {
       logger: silentLogger,
       mailbox: DEFAULT_MAILBOX_BOUND,
       checkMessages: true,
+      threadQueueBytes: 1_000_000,
       onLoad: () => {},
     });
-    const { port1, port2 } = new MessageChannel();
-    runtime.mesh.attach(1, meshPort(port1, false));
+    const [here, there] = twoEnds();
+    runtime.mesh.attach(1, here);
+    const outbox = new Outbox();
     const post = (control: Control): void => {
-      const writer = new ByteWriter();
-      writeControl(writer, control);
-      port2.postMessage(writer.take());
+      writeControl(outbox, control);
+      outbox.send(there);
     };
     return { runtime, post };
   }

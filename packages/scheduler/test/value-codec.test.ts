@@ -1,16 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { NotPortableError } from '../src/errors.js';
 import { checkPortable, isWellFormed, MAX_DEPTH, startsWithMark } from '../src/portable.js';
 import { decodeUntrusted, decodeValue, encodeValue } from '../src/value-codec.js';
+import { OneWay } from './thread-way.js';
 
-/** The value after it went through bytes, by way of the guard and without it. */
+const thread = new OneWay();
+afterAll(() => thread.close());
+
+/** The value after it went through bytes, by way of the guard, without it, and to another thread. */
 function roundTrip(value: unknown): unknown {
   checkPortable(value);
   const bytes = encodeValue(value);
   const trusted = decodeValue(bytes);
   expect(decodeUntrusted(bytes)).toStrictEqual(trusted);
+  expect(thread.pass(value)).toStrictEqual(trusted);
   return trusted;
 }
 
@@ -171,7 +176,8 @@ describe('a value through bytes', () => {
       fc.property(portable, (value) => {
         checkPortable(value);
         const bytes = encodeValue(value);
-        return isDeepStrictEqual(decodeValue(bytes), value) && isDeepStrictEqual(decodeUntrusted(bytes), value);
+        const ways = [decodeValue(bytes), decodeUntrusted(bytes), thread.pass(value)];
+        return ways.every((arrived) => isDeepStrictEqual(arrived, value));
       }),
       { numRuns: 2000 },
     );
@@ -202,7 +208,9 @@ describe('encodeValue', () => {
     ['a function for the code of an error', Object.assign(new Error('x'), { code: () => {} }), '.code'],
   ];
   test.each(refused)('refuses %s and names the place', (_, value, path) => {
-    expect(() => encodeValue(value)).toThrow(expect.objectContaining({ code: 'ERR_LIMINAL_NOT_PORTABLE', path }));
+    const refusal = expect.objectContaining({ code: 'ERR_LIMINAL_NOT_PORTABLE', path });
+    expect(() => encodeValue(value)).toThrow(refusal);
+    expect(() => thread.pass(value)).toThrow(refusal);
   });
 
   test('is as good as new after a refusal', () => {

@@ -1,4 +1,5 @@
 /** Both ends of a way between two simulated threads. Each batch that arrives is a step of the thread it is for. */
+import type { ByteWriter } from '../bytes.js';
 import type { MeshPort } from '../mesh-port.js';
 import type { Lane } from './agenda.js';
 
@@ -10,9 +11,12 @@ interface Opened {
 }
 
 export class SimulatedPort implements MeshPort {
+  readonly isPolled = false;
   #other: SimulatedPort | undefined;
   #opened: Opened | undefined;
-  #receive: ((batch: Uint8Array) => void) | undefined;
+  #onReady: (() => void) | undefined;
+  /** Whether the step of the oldest batch is being run. */
+  #isInStep = false;
   #batches: Uint8Array[] = [];
   #isClosed = false;
 
@@ -27,27 +31,38 @@ export class SimulatedPort implements MeshPort {
     return this;
   }
 
-  post(batch: Uint8Array): void {
-    if (!this.#isClosed && this.#opened?.mayPost()) this.#other?.arrive(batch);
+  post(bytes: Uint8Array, from: number, to: number): number {
+    if (!this.#isClosed && this.#opened?.mayPost())
+      this.#other?.arrive(Uint8Array.prototype.slice.call(bytes, from, to));
+    return to - from;
   }
 
   /** The other end has posted a batch. */
   arrive(batch: Uint8Array): void {
     if (this.#isClosed) return;
     this.#batches.push(batch);
-    if (this.#receive !== undefined) this.#schedule();
+    if (this.#onReady !== undefined) this.#schedule();
   }
 
-  onBatch(receive: (batch: Uint8Array) => void): void {
-    this.#receive = receive;
+  onReady(callback: () => void): void {
+    this.#onReady = callback;
     for (let waiting = this.#batches.length; waiting > 0; waiting--) this.#schedule();
   }
 
-  take(): Uint8Array | undefined {
+  take(inbox: ByteWriter): boolean {
     const batch = this.#batches.shift();
-    if (batch !== undefined) this.#opened?.lane.shift();
-    return batch;
+    if (batch === undefined) return false;
+    if (this.#isInStep) this.#isInStep = false;
+    else this.#opened?.lane.shift();
+    inbox.raw(batch);
+    return true;
   }
+
+  rest(): boolean {
+    return true;
+  }
+
+  wake(): void {}
 
   close(): void {
     this.#isClosed = true;
@@ -57,8 +72,9 @@ export class SimulatedPort implements MeshPort {
 
   #schedule(): void {
     this.#opened?.lane.push(() => {
-      const batch = this.#batches.shift();
-      if (batch !== undefined) this.#receive?.(batch);
+      this.#isInStep = true;
+      this.#onReady?.();
+      this.#isInStep = false;
     });
   }
 }
