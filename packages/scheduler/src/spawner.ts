@@ -103,8 +103,9 @@ export class Spawner {
   }
 
   /** A process without a body: whoever made it acts as it. */
-  attach({ label = 'attached', trapExit = false, mailbox }: AttachOptions): AttachedProcess {
+  attach({ label = 'attached', trapExit = false, alias = false, mailbox }: AttachOptions): AttachedProcess {
     const process = this.#runtime.create(undefined, label, trapExit, mailbox);
+    if (alias) process.trapExit = 'alias';
     return new AttachedSelf(this.#runtime, process, this, this.#services);
   }
 

@@ -193,6 +193,22 @@ inBothWorlds({
     expect(await self.receive()).toEqual({ signal: 'down', ref, pid: alias.pid, reason: 'noproc' });
   },
 
+  async 'an alias is ended by nobody but its owner, and takes what is sent to it'(world) {
+    const { self } = await pair(world);
+    for (const alias of [self.attach({ alias: true }), world.scheduler.attach({ alias: true })]) {
+      const peer = await world.actor(0);
+      await peer.do('link', alias.pid);
+      await peer.do('exitProcess', alias.pid, 'kill');
+      peer.tell('script', ['send', alias.pid, 'still there'], ['exit', 'crash']);
+      await peer.ended;
+      await world.settle();
+      expect(await alias.receive()).toBe('still there');
+      const ref = self.monitor(alias.pid);
+      alias.close();
+      expect(await self.receive()).toMatchObject({ ref, reason: 'normal' });
+    }
+  },
+
   async 'J25: the address of a call is gone once it has had its reply'(world) {
     const { self, pid } = await pair(world);
     const clerk = world.attach();
