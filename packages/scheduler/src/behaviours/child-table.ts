@@ -73,7 +73,6 @@ export class ChildTable {
   }
 
   started(child: Child, running: RunningChild): void {
-    this.notPending(child);
     child.running = running;
     child.lastPid = running.pid;
     this.#byPid.set(running.pid, child);
@@ -94,9 +93,9 @@ export class ChildTable {
     child.pending = undefined;
   }
 
-  /** The child that had this pid in its last life and is to be started again. */
+  /** The child that has this pid, or had it in its last life. */
   ofLastPid(pid: Pid): Child | undefined {
-    for (const child of this.byId.values()) if (child.lastPid === pid && child.pending !== undefined) return child;
+    for (const child of this.byId.values()) if (child.lastPid === pid) return child;
     return undefined;
   }
 

@@ -177,7 +177,12 @@ test('a dynamic child that waits is stopped by the pid of its last life', async 
   const other = (await startChild(stage.self, supervisor, [false, '2'])) as Pid;
   await stage.end(pid, 'crash');
   expect(await whichChildren(stage.self, supervisor)).toMatchObject([{ status: 'restarting' }, { pid: other }]);
-  await terminateChild(stage.self, supervisor, pid);
-  expect(await whichChildren(stage.self, supervisor)).toMatchObject([{ pid: other }]);
-  await expect(terminateChild(stage.self, supervisor, pid)).rejects.toMatchObject({ reason: 'not_found' });
+  await stage.end(other, 'crash');
+  await terminateChild(stage.self, supervisor, other);
+  expect(await whichChildren(stage.self, supervisor)).toMatchObject([{ status: 'restarting' }]);
+  await clock.advance(100);
+  await stage.logged('init x1', 2);
+  for (const gone of [pid, other]) {
+    await expect(terminateChild(stage.self, supervisor, gone)).rejects.toMatchObject({ reason: 'not_found' });
+  }
 });

@@ -74,6 +74,11 @@ inBothWorlds({
     stage.verdicts.set('x', ['ignore']);
     expect(await startChild(stage.self, supervisor, [])).toBeUndefined();
     expect(await whichChildren(stage.self, supervisor)).toEqual([]);
+    const pid = (await startChild(stage.self, supervisor, [])) as Pid;
+    stage.verdicts.set('x', ['ignore']);
+    await stage.end(pid, 'crash');
+    await stage.logged('init x', 3);
+    expect(await whichChildren(stage.self, supervisor)).toEqual([]);
   },
 
   async 'I17: a permanent child that was stopped stays so until restartChild, with its spec'(world) {

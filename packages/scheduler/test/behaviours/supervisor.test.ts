@@ -11,7 +11,7 @@ import {
 } from '@liminal-node/scheduler';
 import { expect } from 'vitest';
 import { inBothWorlds, signpost, type World } from '../world.js';
-import { loner } from './fixtures/supervised-members.js';
+import { loner, quick } from './fixtures/supervised-members.js';
 import { memberSpec, memberSpecs, Stage } from './fixtures/supervised-stage.js';
 
 /** Three members, whose supervisor may restart as often as it needs. */
@@ -140,6 +140,12 @@ inBothWorlds({
     expect(stage.log).toEqual(['init d']);
   },
 
+  async 'I11: a transient child that ends before it can be monitored is known by the reason that its link told'(world) {
+    const { stage, supervisor } = await three(world, { children: [child(quick, [], { restart: 'transient' })] });
+    await world.settle();
+    expect(await stage.info(supervisor, 'quick')).toMatchObject({ pid: undefined, status: 'stopped', restarts: 0 });
+  },
+
   async 'I12: a temporary child is never restarted and its spec is forgotten'(world) {
     const { stage, supervisor, before } = await three(world, { children: memberSpecs('ab', { restart: 'temporary' }) });
     await stage.end(before['a'], 'crash');
@@ -256,6 +262,29 @@ inBothWorlds({
     expect(stage.log).toEqual([]);
   },
 
+  async 'I26: takes a child along that has no init when it is killed'(world) {
+    const { stage, supervisor } = await three(world, { children: [child(loner, [], { id: 'loner' })] });
+    const gone = await stage.watch((await stage.info(supervisor, 'loner'))?.pid);
+    stage.self.exitProcess(supervisor, 'kill');
+    expect(await gone.ended).toEqual(['killed']);
+  },
+
+  async 'hears what it is sent while it stops a child: an exit that ends it, the end of another child'(world) {
+    const { stage, supervisor, before } = await three(world, { children: memberSpecs('abc', { traps: true }) });
+    const [opened, open] = signpost();
+    stage.gates.set('a', opened);
+    const terminated = terminateChild(stage.self, supervisor, 'a');
+    await stage.logged('terminate a shutdown');
+    const gone = await stage.watch(supervisor);
+    await stage.end(before['b'], 'crash');
+    stage.self.exitProcess(supervisor, 'shutdown');
+    await world.settle();
+    open();
+    await terminated;
+    expect(await gone.ended).toEqual(['shutdown']);
+    expect(stage.log).toEqual(['terminate a shutdown', 'init b', 'terminate c shutdown', 'terminate b shutdown']);
+  },
+
   async 'I27: tries a start that fails again, and gives up when the tries are too many'(world) {
     const { stage, supervisor, before } = await three(world, { intensity: 3, periodMs: 3_600_000 });
     stage.verdicts.set('b', ['fail', 'fail', 'fail', 'fail']);
@@ -283,6 +312,18 @@ inBothWorlds({
     const gone = await stage.watch(inner);
     stage.self.exitProcess(outer, 'kill');
     expect(await gone.ended).toEqual(['killed']);
+  },
+
+  async 'ends with the shutdown that anybody sends, and with no other exit of a stranger'(world) {
+    const { stage, supervisor, before } = await three(world);
+    const stranger = world.attach();
+    stranger.exitProcess(supervisor, 'crash');
+    await world.settle();
+    expect(await stage.pids(supervisor)).toEqual(before);
+    const gone = await stage.watch(supervisor);
+    stranger.exitProcess(supervisor, 'shutdown');
+    expect(await gone.ended).toEqual(['shutdown']);
+    stranger.close();
   },
 
   async 'stops like a server, after its children, with the reason that it is given'(world) {
