@@ -225,13 +225,32 @@ inBothWorlds({
     expect(await watcher.receive()).toEqual({ signal: 'down', ref, pid, reason: 'parent is gone' });
   },
 
-  async 'J18: an exit of anybody else is a message to a server that traps exits'(world) {
+  async 'J18: a server whose parent ends while it starts is terminated once it has started'(world) {
+    const watcher = world.attach();
+    const name = freshName();
+    const { reached, open } = world.gate(name);
+    const boss = await world.scheduler.spawn(parent, [{ tell: watcher.pid, gate: name }, true]);
+    await reached;
+    const ref = watcher.monitor(boss);
+    watcher.exitProcess(boss, 'parent is gone');
+    expect(await watcher.receive()).toEqual({ signal: 'down', ref, pid: boss, reason: 'parent is gone' });
+    await world.settle();
+    open();
+    expect(await watcher.receive()).toEqual({ terminated: 'shutdown' });
+  },
+
+  async 'J18: an exit of anybody else, a parent without a link among them, is a message to a server that traps exits'(
+    world,
+  ) {
     const { self, pid } = await pair(world, {}, { trapExit: true });
     const other = world.attach();
-    other.exitProcess(pid, 'only a word');
-    await world.settle();
+    for (const sender of [other, self]) {
+      sender.exitProcess(pid, 'only a word');
+      await world.settle();
+    }
     expect(await call(self, pid, 'log')).toEqual([
       { info: { signal: 'exit', from: other.pid, reason: 'only a word' } },
+      { info: { signal: 'exit', from: self.pid, reason: 'only a word' } },
     ]);
   },
 
