@@ -48,3 +48,30 @@ export const pinger = defineProcess(import.meta.url, 'pinger', async (self, to, 
   micros.sort((a, b) => a - b);
   self.send(replyTo, { p50: micros[Math.floor(count * 0.5)], p99: micros[Math.floor(count * 0.99)] });
 });
+
+const idle = defineProcess(import.meta.url, 'idle', () => () => {});
+
+/** Starts `count` idle processes on its thread, which end with it, and tells when all have begun. */
+export const crowd = defineProcess(import.meta.url, 'crowd', async (self, count, replyTo) => {
+  for (let n = 0; n < count; n++) self.spawnLocal(idle, [], { link: true });
+  await new Promise((resolve) => setImmediate(resolve));
+  self.send(replyTo, { started: count });
+  await self.receive();
+});
+
+/** Measures the longest turn of its thread's event loop, from its start until it is asked. */
+export const gauge = defineProcess(import.meta.url, 'gauge', async (self) => {
+  let longest = 0;
+  let last = performance.now();
+  let handle;
+  const turn = () => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+    handle = setImmediate(turn);
+  };
+  turn();
+  const { replyTo } = await self.receive();
+  clearImmediate(handle);
+  self.send(replyTo, { longest });
+});

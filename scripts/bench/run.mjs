@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { startNode } from 'liminal-node';
 import { oneThreadRows } from './one-thread-rows.mjs';
-import { counter, echo, pinger, sender } from './processes.mjs';
+import { counter, crowd, echo, gauge, pinger, sender } from './processes.mjs';
 import { runRows } from './run-rows.mjs';
 
 const { values: flags } = parseArgs({
@@ -94,6 +94,36 @@ async function publishes(peer, subscribers, count) {
   return figure;
 }
 
+/** Snapshots of 100,000 processes on two threads: time, CPU of all threads, and the longest turn of any event loop. */
+async function snapshots() {
+  const count = 50_000;
+  const crowds = [];
+  for (const thread of [threadOne, threadTwo]) {
+    crowds.push(await node.spawn(crowd, [count, me.pid], { thread }));
+    await me.receive();
+  }
+  const startedAt = performance.now();
+  const cpu = process.cpuUsage();
+  const { processes } = await node.scheduler.snapshot();
+  const { user, system } = process.cpuUsage(cpu);
+  const figures = { ms: performance.now() - startedAt, cpuMs: (user + system) / 1000, longest: 0 };
+  if (processes.length < 2 * count) throw new Error(`${processes.length} processes in the snapshot`);
+  // Once more, with what keeps the event loops turning, and would count as CPU.
+  const gauges = [];
+  for (const thread of [threadOne, threadTwo, 'home']) gauges.push(await node.spawn(gauge, [], { thread }));
+  await node.scheduler.snapshot();
+  for (const pid of gauges) {
+    node.send(pid, { replyTo: me.pid });
+    figures.longest = Math.max(figures.longest, (await me.receive()).longest);
+  }
+  for (const pid of crowds) {
+    const ref = me.monitor(pid);
+    node.scheduler.exitProcess(pid, 'shutdown');
+    await me.receive({ match: (message) => message.ref === ref });
+  }
+  return figures;
+}
+
 const peer = await startPeer();
 const there = await node.spawn(echo, [], { thread: threadTwo });
 
@@ -131,6 +161,14 @@ const rows = [
     title: 'deliveries to 1,000 subscribers on another node',
     run: () => publishes(peer, 1_000, 3_000),
     show: million,
+  },
+  {
+    name: 'snapshot',
+    title: 'snapshot of 100,000 processes on two threads',
+    run: snapshots,
+    show: ({ ms, cpuMs, longest }) =>
+      `${ms.toFixed(0)} ms, ${cpuMs.toFixed(0)} ms of CPU, longest turn ${longest.toFixed(1)} ms`,
+    by: ({ cpuMs }) => cpuMs,
   },
 ];
 
