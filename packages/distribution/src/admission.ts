@@ -1,6 +1,10 @@
 /**
  * Decides, for handshakes of both roles, whether they become sessions: asks `install.ts`, tells the other end,
  * and installs, all in one synchronous step. What fails is counted and noted in the address book.
+ *
+ * Another life of a peer whose session is up is either a restart, whose former life is dead, or a second node of
+ * the same name. So the session is asked for a sign of life first: with one, the newcomer is refused and both
+ * addresses are named; without, the session goes down and the newcomer is decided upon.
  */
 import type { NodeName } from '@liminal-node/scheduler';
 import type { Acceptor } from './acceptor.js';
@@ -10,6 +14,7 @@ import type { Failure, Peer } from './handshake.js';
 import { TOKEN_BYTES } from './handshake-message.js';
 import type { HandshakeObserver, HandshakeRun } from './handshake-run.js';
 import { decideInstall, type InstallDecision } from './install.js';
+import type { LiveSession } from './live-session.js';
 import type { SessionTable } from './session-table.js';
 
 const NO_TOKEN = new Uint8Array(TOKEN_BYTES);
@@ -39,6 +44,10 @@ export class Admission implements HandshakeObserver {
   }
 
   met(run: HandshakeRun, peer: Peer): void {
+    this.#unlessNameIsInUse(run, peer, () => this.#permit(run, peer));
+  }
+
+  #permit(run: HandshakeRun, peer: Peer): void {
     const { sessions, dialler } = this.#options;
     const live = sessions.get(peer.name);
     // One proof a peer at a time, whatever the number of addresses that it is known by: see `install.ts`.
@@ -51,6 +60,10 @@ export class Admission implements HandshakeObserver {
   }
 
   proved(run: HandshakeRun, peer: Peer, token: Uint8Array, peerLost: Uint8Array): void {
+    this.#unlessNameIsInUse(run, peer, () => this.#admit(run, peer, token, peerLost));
+  }
+
+  #admit(run: HandshakeRun, peer: Peer, token: Uint8Array, peerLost: Uint8Array): void {
     const { self, acceptor } = this.#options;
     if (this.#closed) {
       run.refuse('leaving', `${self} is leaving`);
@@ -75,6 +88,18 @@ export class Admission implements HandshakeObserver {
     dialler.reached(run, peer.name);
     if (isDuplicate) run.quit();
     else this.#install(run, peer, token, true);
+  }
+
+  #unlessNameIsInUse(run: HandshakeRun, peer: Peer, goOn: () => void): void {
+    const { sessions } = this.#options;
+    const live = sessions.get(peer.name);
+    if (live === undefined || live.creation === peer.creation) return goOn();
+    sessions.probe(live, (alive) => {
+      if (run.over) return;
+      if (alive) run.refuse('name in use', nameInUse(live, peer, run));
+      // Another life may have come up meanwhile.
+      else this.#unlessNameIsInUse(run, peer, goOn);
+    });
   }
 
   metSelf(challenge: Uint8Array): void {
@@ -126,4 +151,10 @@ export class Admission implements HandshakeObserver {
     run.taken();
     this.#options.sessions.install(run.connection, peer, token, dialledByUs);
   }
+}
+
+function nameInUse(live: LiveSession, peer: Peer, run: HandshakeRun): string {
+  const old = live.address ?? live.remoteAddress;
+  const other = peer.address ?? run.connection?.remoteAddress ?? 'an unknown address';
+  return `two live nodes are named ${peer.name}: one at ${old}, one at ${other}; rename one`;
 }

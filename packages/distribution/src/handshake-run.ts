@@ -73,6 +73,11 @@ export class HandshakeRun implements FrameOwner {
     return !this.#over && this.#state.at === 'welcome awaited' ? this.#state.peer : undefined;
   }
 
+  /** It has ended: nothing that is decided for it counts any more. */
+  get over(): boolean {
+    return this.#over;
+  }
+
   /** The dialler's first step, once connected. */
   hello(): void {
     this.#run(dial(this.#options.identity, this.challenge));

@@ -4,7 +4,7 @@
  *
  * The rules, of which the first that fits decides:
  *
- * 1. A live session with another life of the peer is replaced: that life is over.
+ * 1. A live session with another life of the peer is replaced: that life is over, see `admission.ts`.
  * 2. A live session that the peer had up and lost, as it says by its token, is dead: replaced.
  * 3. A live session that the same node dialled is replaced: a node has at most one dial to a peer beyond its
  *    proof, so the earlier connection is one that it gave up.

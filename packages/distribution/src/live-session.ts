@@ -58,6 +58,8 @@ export class LiveSession implements Session, FrameOwner {
   readonly #counters: DistributionCounters;
   readonly #events: SessionEvents;
   #release: () => void = () => {};
+  /** Waiting for a sign of life. */
+  #probes: ((alive: boolean) => void)[] = [];
 
   constructor({ id, peer, token, dialledByUs, connection, settings, counters, events }: LiveSessionOptions) {
     const { environment, writeTimeoutMs } = settings;
@@ -113,6 +115,11 @@ export class LiveSession implements Session, FrameOwner {
     return this.#writer.flushed();
   }
 
+  /** Calls back once: true at the next byte from the peer, false when the session is over before. */
+  onSignOfLife(callback: (alive: boolean) => void): void {
+    this.#probes.push(callback);
+  }
+
   /** The peer has acknowledged our LEAVE. */
   release(): void {
     this.#release();
@@ -128,6 +135,7 @@ export class LiveSession implements Session, FrameOwner {
     this.#writer.stop();
     count(this.#counters.dropped, 'session down', this.#queue.clear());
     this.#release();
+    this.#settleProbes(false);
     this.#connection.end();
   }
 
@@ -139,6 +147,7 @@ export class LiveSession implements Session, FrameOwner {
 
   received(): void {
     this.heartbeat.heard(this.#now());
+    if (this.#probes.length > 0) this.#settleProbes(true);
   }
 
   fault(error: unknown): void {
@@ -147,6 +156,10 @@ export class LiveSession implements Session, FrameOwner {
 
   closed(reason: string): void {
     this.#events.over(this, reason);
+  }
+
+  #settleProbes(alive: boolean): void {
+    for (const settle of this.#probes.splice(0)) settle(alive);
   }
 
   #refuse(lane: Lane, reason: string): SendOutcome {

@@ -18,6 +18,9 @@ import type { MembershipEvent } from './membership.js';
 import type { DistributionSettings } from './options.js';
 import { setPatientTimer } from './patience.js';
 
+/** How long a peer has to give a sign of life before another life may take its place. */
+const PROBE_MS = 1_000;
+
 /** The longest reason that a CLOSE carries. */
 const MAX_REASON_CHARACTERS = 256;
 
@@ -60,10 +63,6 @@ export class SessionTable implements SessionEvents {
     const { settings, counters, tell } = this.#options;
     const old = this.#live.get(peer.name);
     if (old !== undefined) {
-      if (old.creation !== peer.creation) {
-        const fields = { peer: peer.name, old: old.remoteAddress, new: connection.remoteAddress };
-        settings.logger.info(fields, 'a new life of a node replaces the old; if both run, rename one');
-      }
       this.retire(old, 'replaced');
     }
     const id = this.#nextId++;
@@ -86,6 +85,26 @@ export class SessionTable implements SessionEvents {
     const told = session.leaving && reason !== 'replaced' && reason !== 'stopped' ? 'left' : reason;
     count(this.#options.counters.sessionsDown, told);
     this.#options.tell({ type: 'down', session, reason: told });
+  }
+
+  /**
+   * Asks a peer for a sign of life. A session whose peer gives none in time goes down, as `no sign of life`.
+   * @param settled called once, in a later turn: whether the session is still up.
+   */
+  probe(session: LiveSession, settled: (alive: boolean) => void): void {
+    const { environment, handshakeTimeoutMs } = this.#options.settings;
+    const wait = (): Timer =>
+      setPatientTimer(environment, Math.min(PROBE_MS, handshakeTimeoutMs / 3), (late) => {
+        // A timer that is late itself says nothing about the peer.
+        if (late) timer = wait();
+        else this.retire(session, 'no sign of life');
+      });
+    let timer = wait();
+    session.onSignOfLife((alive) => {
+      timer.cancel();
+      environment.setImmediate(() => settled(alive && session.up));
+    });
+    this.#beatOnce(session);
   }
 
   frame(session: LiveSession, type: number, body: Uint8Array): void {
@@ -124,9 +143,14 @@ export class SessionTable implements SessionEvents {
       for (const session of this.all()) {
         const now = environment.now();
         if (!late && session.heartbeat.isSilent(now)) this.retire(session, 'silent');
-        else session.send(FrameType.HEARTBEAT, new ByteWriter(4).u32(session.heartbeat.beat(now)).take(), 'control');
+        else this.#beatOnce(session);
       }
     });
+  }
+
+  #beatOnce(session: LiveSession): void {
+    const number = session.heartbeat.beat(this.#options.settings.environment.now());
+    session.send(FrameType.HEARTBEAT, new ByteWriter(4).u32(number).take(), 'control');
   }
 
   #remember({ node, token }: LiveSession): void {

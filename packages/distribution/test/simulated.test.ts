@@ -291,10 +291,38 @@ describe('nodes on a virtual clock', () => {
     expect(a.events).toEqual(['up b@h']);
     await start('b', { listen: { host: 'other.example', port: 1 }, seeds: [a.address] });
     await environment.advance(0);
-    expect(a.events).toEqual(['up b@h', 'down b@h replaced', 'up b@h']);
+    expect(a.events).toEqual(['up b@h']);
+    await environment.advance(2_000);
+    expect(a.events).toEqual(['up b@h', 'down b@h no sign of life', 'up b@h']);
     expect(sessionWith(a, 'b').creation).not.toBe(old.creation);
     expect(alive).toEqual([false, false]);
   });
+
+  test.each(['dials', 'is dialled'])(
+    'a second live node of a name that %s is refused, with both addresses, and the first stays (F34, conformance N6)',
+    async (way) => {
+      const { environment, start, warnings } = createCluster();
+      const first = await start('b', { listen: { host: 'first.example', port: 1 } });
+      const second = { listen: { host: 'second.example', port: 1 } };
+      const seeds = way === 'dials' ? [first.address] : [first.address, 'second.example:1'];
+      const a = await start('a', { seeds, listen: { host: 'a.example', port: 1 }, redialMaxMs: 1_000 });
+      await environment.advance(0);
+      const twin = await start('b', way === 'dials' ? { ...second, seeds: [a.address] } : second);
+      await environment.advance(60_000);
+      expect(a.events).toEqual(['up b@h']);
+      expect(sessionWith(a, 'b').creation).toBe(first.creation);
+      expect(twin.sessions()).toEqual([]);
+      expect(
+        warnings.filter((line) =>
+          /two live nodes are named b@h: one at first.example:1, one at second.example:1/.test(line),
+        ).length,
+      ).toBeGreaterThan(0);
+      await Promise.all([first.stop(), environment.advance(5_000)]);
+      await environment.advance(5_000);
+      expect(sessionWith(a, 'b').creation).toBe(twin.creation);
+      expect(a.events).toEqual(['up b@h', expect.stringMatching(/^down b@h/), 'up b@h']);
+    },
+  );
 
   test('a connection that is bounced 200 times: sessions rise, up and down alternate, nothing stays behind (conformance N18)', async () => {
     const { environment, network, start } = createCluster(7);
