@@ -43,8 +43,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   'a down counts for one who has no such monitor': {
     file: 'signals.js',
-    from: 'if (monitor?.pid !== signal.from) break;',
-    to: 'if (monitor === undefined) { process.deliverSignal(downMessage(signal.ref, signal.reason)); break; }',
+    from: 'if (monitor === undefined || !isOn(monitor, signal.from)) break;',
+    to: "if (monitor === undefined) { process.deliverSignal({ signal: 'down', ref: signal.ref, reason: signal.reason }); break; }",
     foundBy: 'D1 D5 D6 D7:',
   },
   'what a lost thread had posted is not taken in first': {
