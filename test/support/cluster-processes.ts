@@ -18,6 +18,7 @@ import {
 export type Order =
   | { readonly order: 'exit'; readonly reason: ExitReason }
   | { readonly order: 'throw'; readonly message: string }
+  | { readonly order: 'block' }
   | { readonly order: 'link' | 'monitor'; readonly to: Pid }
   | { readonly order: 'subscribe' | 'unsubscribe'; readonly channel: string }
   | { readonly order: 'publish'; readonly channel: string; readonly payload: unknown };
@@ -35,6 +36,8 @@ export const obedient = defineProcess(import.meta.url, 'obedient', async (self, 
         return self.exit(order.reason);
       case 'throw':
         throw new Error(order.message);
+      case 'block':
+        for (;;);
       case 'link':
         self.link(order.to);
         break;

@@ -3,11 +3,16 @@
  * session ends the links and monitors across it.
  *
  * A signal that must be delivered either is queued or takes the session down, and `nodeDown` is the answer
- * then. A message over the budget is dropped and counted. Each process is a flow of its own. A signal for another life of the node is refused here.
+ * then. A message over the budget is dropped and counted. Each process is a flow of its own,
+ * so a notice of the node waits until all flows have been written as far as they were. A signal for another life of
+ * the node is refused here.
  */
 import { flowOfSignal, type SignalEndpoint } from '@liminal-node/scheduler';
 import type { Distribution } from './distribution.js';
 import { FrameType } from './frame-type.js';
+
+/** The flow of what no process sends. */
+const NODE_FLOW = 0;
 
 export function connectSignals(distribution: Distribution, endpoint: SignalEndpoint): void {
   endpoint.setRemote({
@@ -16,6 +21,13 @@ export function connectSignals(distribution: Distribution, endpoint: SignalEndpo
       if (session === undefined || (creation !== 0 && session.creation !== creation)) return false;
       const lane = mustDeliver ? 'signal' : 'data';
       return distribution.send(session, FrameType.SIGNAL, signal, lane, flowOfSignal(signal)) === 'queued';
+    },
+    broadcast(notice) {
+      for (const session of distribution.sessions()) {
+        void distribution
+          .flush([session])
+          .then(() => distribution.send(session, FrameType.SIGNAL, notice, 'signal', NODE_FLOW));
+      }
     },
   });
   distribution.onFrame(FrameType.SIGNAL, (session, body) => {

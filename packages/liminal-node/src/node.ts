@@ -165,6 +165,8 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
         node: name,
         logger,
         ...(options.threads !== undefined && { threads: options.threads }),
+        ...(options.watchdog !== undefined && { watchdog: options.watchdog }),
+        ...(options.maxOwnThreads !== undefined && { maxOwnThreads: options.maxOwnThreads }),
         ...(options.resourceLimits !== undefined && { resourceLimits: options.resourceLimits }),
         ...(options.mailbox !== undefined && { mailbox: options.mailbox }),
       }),

@@ -18,6 +18,7 @@ import {
   silentLogger,
   systemEnvironment,
   type ThreadResourceLimits,
+  type WatchdogOptions,
   wholeNumber,
 } from '@liminal-node/scheduler';
 
@@ -72,6 +73,10 @@ export interface NodeOptions {
   readonly dialLearned: boolean;
   /** Milliseconds that `drain` may take to deliver what was accepted and to stop the application. @default 10,000 */
   readonly drainTimeoutMs: number;
+  /** When a process that does not yield its thread is named, and when its thread is ended. @default 1000 ms, 30,000 ms */
+  readonly watchdog: Partial<WatchdogOptions> | undefined;
+  /** Threads for one process each (`thread: 'own'`) that there may be at once. @default 32 */
+  readonly maxOwnThreads: number | undefined;
   /** Limits of the heap of each scheduler thread. @default Node's own */
   readonly resourceLimits: ThreadResourceLimits | undefined;
   /** The bound of mailboxes that ask for no other. @default 1,000,000 messages, 64 MiB, drop-newest */
@@ -139,7 +144,9 @@ const CHECKS: OptionChecks<NodeOptions> = {
   hidden: anything,
   dialLearned: anything,
   drainTimeoutMs: wholeNumber(0),
-  // Checked by the scheduler, under the same name.
+  // Checked by the scheduler, under the same names.
+  watchdog: anything,
+  maxOwnThreads: anything,
   resourceLimits: anything,
   mailbox: anything,
   maxPayloadBytes: optional(wholeNumber(1, DISTRIBUTION_DEFAULTS.maxFrameBytes / 2)),
@@ -163,6 +170,8 @@ export function resolveNodeOptions(given: Partial<NodeOptions> | undefined): Rea
     hidden: false,
     dialLearned: true,
     drainTimeoutMs: 10_000,
+    watchdog: undefined,
+    maxOwnThreads: undefined,
     resourceLimits: undefined,
     mailbox: undefined,
     maxPayloadBytes: undefined,

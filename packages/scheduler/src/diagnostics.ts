@@ -6,7 +6,7 @@
  */
 import { channel } from 'node:diagnostics_channel';
 import type { RestartReport } from './behaviours/supervision-report.js';
-import type { ExitReason } from './exit-reason.js';
+import type { Blocker, ExitReason } from './exit-reason.js';
 import type { Pid } from './pid.js';
 
 /** A process was spawned, or attached. Its body has not begun. */
@@ -28,6 +28,11 @@ export interface ExitEvent {
 /** A supervisor has tried to start a child again. */
 export type RestartEvent = RestartReport;
 
+/** A process did not yield its thread for `watchdog.warnAfterMs`. Told on the home thread. */
+export interface StallEvent extends Blocker {
+  readonly thread: number;
+}
+
 /** Messages or signals reached nobody. */
 export interface DropEvent {
   /** `mailbox full`, `no such process`, …: the reasons that `RuntimeCounters.dropped` counts. */
@@ -42,6 +47,7 @@ export const DIAGNOSTICS = {
   spawn: channel('liminal:process:spawn'),
   exit: channel('liminal:process:exit'),
   restart: channel('liminal:supervisor:restart'),
+  stall: channel('liminal:thread:stall'),
   drop: channel('liminal:message:drop'),
 } as const;
 
@@ -49,6 +55,7 @@ interface Events {
   readonly spawn: SpawnEvent;
   readonly exit: ExitEvent;
   readonly restart: RestartEvent;
+  readonly stall: StallEvent;
   readonly drop: DropEvent;
 }
 

@@ -24,8 +24,11 @@ export interface Environment {
   now(): number;
   /** Milliseconds since 1970 by the wall clock, for people and envelopes only. May jump. */
   wallNow(): number;
-  /** Runs `callback` once, not earlier than `delayMs` from now. Delays beyond 2^31-1 ms are chained. */
-  setTimer(delayMs: number, callback: () => void): Timer;
+  /**
+   * Runs `callback` once, not earlier than `delayMs` from now. Delays beyond 2^31-1 ms are chained.
+   * @param background does not keep the OS process alive.
+   */
+  setTimer(delayMs: number, callback: () => void, background?: boolean): Timer;
   /** Runs `callback` in the next turn of the event loop, after pending I/O has been read. */
   setImmediate(callback: () => void): void;
   /** `length` unpredictable bytes. */
@@ -39,13 +42,14 @@ export interface Environment {
 /** The longest delay that Node's timers take; beyond it they fire at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
-function setTimer(delayMs: number, callback: () => void): Timer {
+function setTimer(delayMs: number, callback: () => void, background = false): Timer {
   let handle: NodeJS.Timeout;
   const arm = (leftMs: number): void => {
     handle =
       leftMs > MAX_DELAY_MS
         ? setTimeout(() => arm(leftMs - MAX_DELAY_MS), MAX_DELAY_MS)
         : setTimeout(callback, Math.max(0, leftMs));
+    if (background) handle.unref();
   };
   arm(delayMs);
   return { cancel: () => clearTimeout(handle) };
@@ -59,3 +63,8 @@ export const systemEnvironment: Environment = {
   randomBytes: (length) => randomBytes(length),
   random: () => Math.random(),
 };
+
+/** Monotonic milliseconds by the one clock that all threads of an OS process share. */
+export function sharedNow(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}

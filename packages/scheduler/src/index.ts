@@ -95,7 +95,14 @@ export {
   type ProcessDefinition,
   type TaskDefinition,
 } from './definition.js';
-export { DIAGNOSTICS, type DropEvent, type ExitEvent, type RestartEvent, type SpawnEvent } from './diagnostics.js';
+export {
+  DIAGNOSTICS,
+  type DropEvent,
+  type ExitEvent,
+  type RestartEvent,
+  type SpawnEvent,
+  type StallEvent,
+} from './diagnostics.js';
 export * from './environment.js';
 export * from './errors.js';
 export * from './exit-reason.js';
@@ -150,3 +157,4 @@ export type { NodeLife } from './signal-codec.js';
 export type { AttachOptions } from './spawner.js';
 export type { ThreadInfo } from './thread-control.js';
 export { decodeUntrusted, decodeValue, encodeValue } from './value-codec.js';
+export type { WatchdogOptions } from './watchdog.js';

@@ -62,11 +62,20 @@ export type Control =
   | { readonly type: 'refused'; readonly request: number; readonly error: Error }
   /** That grant of the name to that process has ended, and those before it. */
   | { readonly type: 'nameFreed'; readonly name: string; readonly pid: Pid; readonly grant: number }
+  /** From home: turn the event loop once, and show that it turns. */
+  | { readonly type: 'ping' }
   /** To home: the way to that thread is open, and it hears of names that are freed from now on. */
   | { readonly type: 'wayOpen'; readonly thread: number }
   /** To home: the process that this thread was started for has ended. */
   | { readonly type: 'released' }
   | { readonly type: 'nodeDown'; readonly node: NodeName; readonly creation: number }
+  | {
+      readonly type: 'peerThreadDown';
+      readonly node: NodeName;
+      readonly creation: number;
+      readonly thread: number;
+      readonly reason: ExitReason;
+    }
   | { readonly type: 'threadDown'; readonly thread: number; readonly reason: ExitReason };
 
 /** What threads say to each other about starting processes. */

@@ -49,6 +49,11 @@ export class ProcessSelf implements Self {
     return this.#process.pid;
   }
 
+  /** Read by the watchdog, which finds this object in the variables of code that does not yield. */
+  get label(): string {
+    return this.#process.label;
+  }
+
   get node(): NodeName {
     return this.#runtime.options.node;
   }

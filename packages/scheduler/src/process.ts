@@ -70,6 +70,8 @@ export class Process implements Runnable {
   readonly parent: Pid | undefined;
   readonly label: string;
   queued = false;
+  /** Which process of its thread it is: the last part of its pid. */
+  serial = 0;
   alive = true;
   /** `alias`: an exit of whatever kind is neither a message nor an end. */
   trapExit: boolean | 'alias';

@@ -17,6 +17,11 @@ export interface RemotePort {
    * @returns false where there is no such session, so that the sender's side answers `noconnection`.
    */
   send(node: NodeName, creation: number, signal: Uint8Array, mustDeliver: boolean): boolean;
+  /**
+   * Takes one encoded notice for every node that is connected, to arrive behind all that was sent before,
+   * whoever sent it. Never blocks, never throws.
+   */
+  broadcast(notice: Uint8Array): void;
 }
 
 export interface SignalEndpoint {

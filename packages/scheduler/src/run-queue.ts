@@ -8,6 +8,7 @@
  * is ready.
  */
 import type { Environment, RunOrder } from './environment.js';
+import { ThreadActivity } from './thread-activity.js';
 
 /** How many messages a process may take before the next one runs. */
 export const MESSAGES_PER_RUN = 64;
@@ -27,6 +28,8 @@ const MAX_MESSAGES_PER_CLOCK_READ = 16;
 export interface Runnable {
   /** True while it is in the queue; the queue's own mark. */
   queued: boolean;
+  /** Which process of its thread it is. */
+  readonly serial: number;
   run(): void;
 }
 
@@ -49,12 +52,20 @@ export class RunQueue {
   #messagesPerClockRead = 1;
   #messagesUntilClockRead = 1;
   #turnOver = false;
+  readonly #activity: ThreadActivity;
+  /** Somebody who holds the thread longer than this is told of. */
+  #heldMs = Number.POSITIVE_INFINITY;
+  #onHeld: (forMs: number, serial: number | undefined) => void = () => {};
 
-  /** @param endOfTurn runs once in every turn of the event loop in which somebody ran or asked for it. */
-  constructor(environment: Environment, endOfTurn: () => void) {
+  /**
+   * @param endOfTurn runs once in every turn of the event loop in which somebody ran or asked for it.
+   * @param activity where it shows what runs.
+   */
+  constructor(environment: Environment, endOfTurn: () => void, activity = new ThreadActivity()) {
     this.#environment = environment;
     this.#endOfTurn = endOfTurn;
     this.#order = environment.runOrder;
+    this.#activity = activity;
   }
 
   get length(): number {
@@ -89,7 +100,17 @@ export class RunQueue {
     this.#clockReadAt = this.#turnStartedAt;
     this.#messagesPerClockRead = 1;
     this.#messagesUntilClockRead = 1;
+    this.#activity.beginTurn(this.#turnStartedAt);
     this.#environment.setImmediate(this.#finishTurn);
+  }
+
+  /**
+   * Calls back afterwards, when somebody has held the thread for `forMs` or longer, with the process that was run
+   * last, or with none where it may have been another.
+   */
+  onHeld(forMs: number, callback: (forMs: number, serial: number | undefined) => void): void {
+    this.#heldMs = forMs;
+    this.#onHeld = callback;
   }
 
   /** The clock, read at most once in this turn for whoever asks: it may be late by the length of a turn. */
@@ -102,6 +123,7 @@ export class RunQueue {
     if (--this.#messagesUntilClockRead > 0) return this.#turnOver;
     if (this.#order !== undefined) return !this.#order.goesOn();
     const now = this.#environment.now();
+    if (now - this.#clockReadAt >= this.#heldMs) this.#tellHeld(now);
     const perMessageMs = (now - this.#clockReadAt) / this.#messagesPerClockRead;
     this.#clockReadAt = now;
     const most = Math.min(MAX_MESSAGES_PER_CLOCK_READ, this.#messagesPerClockRead * 2);
@@ -137,6 +159,7 @@ export class RunQueue {
       this.#head = (this.#head + 1) & (this.#ring.length - 1);
       this.#length--;
       runnable.queued = false;
+      this.#activity.run(runnable.serial);
       runnable.run();
     }
     this.#passScheduled = false;
@@ -144,12 +167,23 @@ export class RunQueue {
 
   readonly #finishTurn = (): void => {
     this.#turnEndScheduled = false;
+    if (this.#heldMs !== Number.POSITIVE_INFINITY) {
+      const now = this.#environment.now();
+      if (now - this.#clockReadAt >= this.#heldMs) this.#tellHeld(now);
+    }
+    // First: whoever is told of the end of a turn may ask for another.
+    this.#activity.endTurn();
     this.#endOfTurn();
     if (this.#passScheduled) {
       this.requestTurnEnd();
       this.#pass();
     }
   };
+
+  #tellHeld(now: number): void {
+    const isOne = this.#messagesPerClockRead - Math.max(0, this.#messagesUntilClockRead) <= 1;
+    this.#onHeld(now - this.#clockReadAt, isOne ? this.#activity.serial : undefined);
+  }
 
   /** Makes the process at that place the first. */
   #bringForward(at: number): void {

@@ -13,6 +13,7 @@ import { ThreadDownError } from './errors.js';
 import { type ExitReason, isFailure, portableReason } from './exit-reason.js';
 import { Inspection } from './inspection/inspection.js';
 import type { Logger } from './logger.js';
+import { Losses } from './losses.js';
 import type { MailboxBound } from './mailbox.js';
 import { Mesh, type MeshOptions } from './mesh.js';
 import { type Grant, NameTable } from './name-table.js';
@@ -31,6 +32,7 @@ import { SharedMessage } from './shared-message.js';
 import type { Signal } from './signal.js';
 import { decodeSignal, encodeMessage, type Incoming, isOffer, type NodeLife, readHead } from './signal-codec.js';
 import { type SignalHost, Signals, someoneAt } from './signals.js';
+import type { ThreadActivity } from './thread-activity.js';
 import type { ThreadInfo } from './thread-control.js';
 
 /** The home thread of every node. */
@@ -47,6 +49,8 @@ export interface RuntimeOptions extends MeshOptions {
   readonly checkMessages: boolean;
   /** The names that are registered already. @default none */
   readonly names?: ReadonlyMap<string, Grant>;
+  /** Where the thread shows what runs on it. @default nowhere */
+  readonly activity?: ThreadActivity;
   /** Told of every change in the number of processes. */
   readonly onLoad: (processes: number) => void;
 }
@@ -72,6 +76,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   readonly services = new Services(this);
   readonly router = new Router(this);
   readonly inspection = new Inspection(this);
+  readonly losses = new Losses(this);
   /** Takes what other threads say of spawns. */
   onSpawnControl: (thread: number, control: SpawnControl) => void = () => {};
   /** Takes in the news that home had told before; called ahead of whatever comes from another thread. */
@@ -84,7 +89,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   onThreadDown: (thread: number) => void = () => {};
   /** On the home thread, where distribution is running. */
   remote: RemotePort | undefined;
-  readonly #runQueue: RunQueue;
+  readonly runQueue: RunQueue;
   readonly #prefix: string;
   readonly #life: NodeLife;
   readonly #recent = new RecentProcesses();
@@ -100,8 +105,9 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     this.#prefix = pidPrefix(options.node, options.creation, options.thread);
     this.root = this.nextPid();
     this.signals = new Signals(this);
-    this.mesh = new Mesh(options, this, () => this.#runQueue.requestTurnEnd());
-    this.#runQueue = new RunQueue(options.environment, () => this.mesh.endTurn(this.#runQueue.length > 0));
+    this.mesh = new Mesh(options, this, () => this.runQueue.requestTurnEnd());
+    const endTurn = (): void => this.mesh.endTurn(this.runQueue.length > 0);
+    this.runQueue = new RunQueue(options.environment, endTurn, options.activity);
   }
 
   // --- processes -----------------------------------------------------------------------------------------
@@ -113,7 +119,8 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     const { mailbox } = this.options;
     const bounded = bound === undefined ? mailbox : { ...mailbox, ...bound };
     const process = new Process(this, pid, parent, label, trapExit, bounded);
-    process.startedAt = Math.floor(this.#runQueue.coarseNow());
+    process.startedAt = Math.floor(this.runQueue.coarseNow());
+    process.serial = this.#serial - 1;
     this.processes.set(pid, process);
     this.counters.spawned++;
     this.options.onLoad(this.processes.size);
@@ -131,15 +138,15 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   }
 
   ready(process: Process): void {
-    this.#runQueue.add(process);
+    this.runQueue.add(process);
   }
 
   admits(): boolean {
-    return this.#runQueue.admits();
+    return this.runQueue.admits();
   }
 
   runIsOver(): boolean {
-    return this.#runQueue.runIsOver();
+    return this.runQueue.runIsOver();
   }
 
   finish(process: Process, reason: ExitReason): void {
@@ -268,6 +275,9 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
       case 'nameFreed':
         this.names.forget(control.name, control.pid, control.grant);
         break;
+      case 'ping':
+        this.runQueue.requestTurnEnd();
+        break;
       case 'wayOpen':
         this.onWayOpen(thread, control.thread);
         break;
@@ -275,10 +285,13 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
         this.onReleased(thread);
         break;
       case 'nodeDown':
-        this.partFromNode(control.node, control.creation);
+        this.losses.node(control.node, control.creation);
+        break;
+      case 'peerThreadDown':
+        this.losses.peerThread(control, control.thread, control.reason);
         break;
       case 'threadDown':
-        this.partFromThread(control.thread, control.reason);
+        this.losses.thread(control.thread, control.reason);
         break;
       case 'spawn':
       case 'spawned':
@@ -295,27 +308,6 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     }
   }
 
-  // --- losses --------------------------------------------------------------------------------------------
-
-  partFromNode(node: NodeName, creation: number): void {
-    const prefix = `${node}#${creation.toString(36)}.`;
-    this.#partFrom((pid) => pid.startsWith(prefix), 'noconnection', node);
-  }
-
-  partFromThread(thread: number, reason: ExitReason): void {
-    // What the thread posted before it ended comes first.
-    this.mesh.detach(thread);
-    const prefix = pidPrefix(this.options.node, this.options.creation, thread);
-    this.names.forgetPrefix(prefix);
-    this.#partFrom((pid) => pid.startsWith(prefix), reason);
-    this.services.threadDown(thread);
-    this.onThreadDown(thread);
-  }
-
-  #partFrom(isGone: (pid: AnyPid) => boolean, reason: ExitReason, node?: NodeName): void {
-    for (const process of [...this.processes.values()]) this.signals.partFrom(process, isGone, reason, node);
-  }
-
   // --- receiving -----------------------------------------------------------------------------------------
 
   /** A signal from a peer, on the home thread: handled here, or passed on to the thread of its target. */
@@ -328,6 +320,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
       return this.receiveRemote(source, encodeMessage(target, { thread: HOME, serial: 0 }, head.payload));
     }
     if (head.kind === 'monitorName') return this.#monitorName(source, head);
+    if (head.kind === 'threadDown') return this.losses.toldByPeer(source, head.thread, head.reason);
     if (head.to.thread === this.options.thread) return this.inbound(source, bytes);
     const outbox = this.mesh.outbox(head.to.thread);
     if (outbox !== undefined) {
@@ -358,6 +351,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
       case 'signal':
         this.signals.send(decodeSignal(bytes, source, this.#life, trusted));
         return;
+      case 'threadDown':
       case 'messageToName':
       case 'monitorName':
         // Home resolves names before it passes a signal on.

@@ -8,6 +8,7 @@ import { anything, type OptionChecks, resolveOptions, wholeNumber } from './opti
 import { NO_NODE, type NodeName } from './pid.js';
 import { MAX_THREADS } from './placement.js';
 import { resourceLimits, type ThreadResourceLimits } from './resource-limits.js';
+import { type WatchdogOptions, watchdogOptions } from './watchdog.js';
 
 export interface SchedulerOptions {
   /** Names the node in its pids. @default 'nonode@nohost' */
@@ -20,6 +21,8 @@ export interface SchedulerOptions {
   readonly maxOwnThreads: number;
   /** Limits of the heap of each scheduler thread; one that reaches them ends as `out_of_memory`. @default Node's own */
   readonly resourceLimits: ThreadResourceLimits;
+  /** When a process that does not yield its thread is named, and when its thread is ended. @default 1000 ms, 30,000 ms */
+  readonly watchdog: Partial<WatchdogOptions>;
   /** The bound of mailboxes that ask for no other. @default 1,000,000 messages, 64 MiB, drop-newest */
   readonly mailbox: MailboxBound;
   /** The blocking-work pool. @default as many threads as processors, at least 2; 1024 jobs waiting */
@@ -49,6 +52,7 @@ const CHECKS: OptionChecks<SchedulerOptions> = {
   threads: wholeNumber(0, MAX_THREADS - 1),
   maxOwnThreads: wholeNumber(0, MAX_THREADS - 1),
   resourceLimits,
+  watchdog: watchdogOptions,
   mailbox: anything,
   blockingWork: anything,
   threadQueueBytes: wholeNumber(0),
@@ -70,6 +74,7 @@ function defaults(): SchedulerOptions {
     threads: Math.max(1, availableParallelism() - 1),
     maxOwnThreads: 32,
     resourceLimits: {},
+    watchdog: {},
     mailbox: DEFAULT_MAILBOX_BOUND,
     blockingWork: DEFAULT_BLOCKING_WORK,
     threadQueueBytes: 32 * 1024 * 1024,

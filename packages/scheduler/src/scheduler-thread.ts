@@ -1,6 +1,6 @@
 /** One scheduler thread from within: a runtime, reached by every other thread and controlled by home. */
 import { type Remote, transfer } from 'comlink';
-import type { Environment } from './environment.js';
+import { type Environment, sharedNow } from './environment.js';
 import { BlockingWorkError, SpawnError } from './errors.js';
 import { memoryOf, snapshotOfThread, type ThreadSnapshot } from './inspection/snapshot.js';
 import { limitLog } from './log-limit.js';
@@ -13,6 +13,7 @@ import { Placement } from './placement.js';
 import type { SelfServices } from './process-self.js';
 import { HOME, Runtime } from './runtime.js';
 import { Spawner } from './spawner.js';
+import { ThreadActivity } from './thread-activity.js';
 import type { HomeControl, ThreadControl, ThreadInfo } from './thread-control.js';
 import type { NewThread } from './thread-host.js';
 
@@ -29,7 +30,8 @@ export function startSchedulerThread<Port>(
   meshPort: (port: Port) => MeshPort,
   catchUp: () => void,
 ): ThreadControl<Port> {
-  const { node, creation, thread, slot, loads, mailbox, checkMessages, threadQueueBytes, names, ownedBy } = settings;
+  const { node, creation, thread, slot, loads, mailbox, checkMessages, threadQueueBytes, names, ownedBy, activity } =
+    settings;
   const tell =
     (level: keyof Logger) =>
     (fields: object, message: string): void =>
@@ -49,6 +51,7 @@ export function startSchedulerThread<Port>(
     threadQueueBytes,
     wakefulness: wakefulness(settings.stayAwakeUs, settings.awake, slot),
     names,
+    activity: new ThreadActivity(activity, slot, sharedNow() - environment.now()),
     onLoad: (processes) => {
       loads[slot] = processes;
     },

@@ -30,6 +30,7 @@ import { type AttachOptions, Spawner } from './spawner.js';
 import type { ThreadInfo } from './thread-control.js';
 import type { ThreadHost } from './thread-host.js';
 import { ThreadPool } from './thread-pool.js';
+import { DEFAULT_WATCHDOG, tellIfHomeIsHeld } from './watchdog.js';
 import { workerThreads } from './worker-threads.js';
 
 export class Scheduler implements SignalEndpoint, AsyncDisposable {
@@ -69,6 +70,8 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
       startOwnThread: (limits) => this.#threads.startOwn(HOME, limits),
       block: ({ module, name }, args, signal) => this.#blockingWork.run({ module, name, args }, signal),
     });
+    const { warnAfterMs } = { ...DEFAULT_WATCHDOG, ...options.watchdog };
+    tellIfHomeIsHeld(this.#runtime, warnAfterMs, options.logger);
     this.#runtime.onSpawnControl = (from, control) => this.#spawner.control(from, control);
     this.#runtime.onThreadDown = (thread) => this.#spawner.threadDown(thread);
     this.#exitWatch = new ExitWatch(this.#spawner.attach({ label: 'exit watch' }));
@@ -185,7 +188,7 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
 
   nodeDown(node: NodeName, creation: number): void {
     this.#runtime.broadcast({ type: 'nodeDown', node, creation });
-    this.#runtime.partFromNode(node, creation);
+    this.#runtime.losses.node(node, creation);
   }
 
   /** How every thread stands, home first. A thread that ends meanwhile is left out. */

@@ -8,7 +8,7 @@
  */
 import { ByteReader, ByteWriter } from './bytes.js';
 import { ProtocolError } from './errors.js';
-import type { ExitReason } from './exit-reason.js';
+import { type ExitReason, portableReason } from './exit-reason.js';
 import { type AnyPid, formatPid, type NodeName, type Pid, type PidParts, parsePid, type Ref } from './pid.js';
 import { freezeMessage } from './portable.js';
 import type { Signal } from './signal.js';
@@ -28,6 +28,8 @@ export const SIGNAL_OP = {
   unlinked: 10,
   monitorName: 11,
   monitored: 12,
+  /** A notice of the node, not of a process: one of its threads has ended. */
+  threadDown: 13,
 } as const;
 
 /** A process within its node. */
@@ -95,11 +97,17 @@ export function isOffer(signal: Uint8Array): boolean {
   return signal[0] === SIGNAL_OP.offer;
 }
 
+/** Tells peers of a thread that has ended: u8 op | u32 thread | reason. */
+export function encodeThreadDown(thread: number, reason: ExitReason): Uint8Array {
+  return new ByteWriter(64).u8(SIGNAL_OP.threadDown).u32(thread).raw(encodeReason(reason)).take();
+}
+
 /** A signal as its carrier sees it: where it goes, and the rest still encoded. */
 export type Incoming =
   | { readonly kind: 'message'; readonly to: Address; readonly payload: Uint8Array }
   | { readonly kind: 'messageToName'; readonly name: string; readonly payload: Uint8Array }
   | { readonly kind: 'monitorName'; readonly name: string; readonly from: Address; readonly ref: Ref }
+  | { readonly kind: 'threadDown'; readonly thread: number; readonly reason: Uint8Array }
   | { readonly kind: 'signal'; readonly to: Address };
 
 /** Reads the head only, to find the thread that a signal belongs to. */
@@ -124,6 +132,8 @@ export function readHead(bytes: Uint8Array): Incoming {
       reader.end();
       return { kind: 'monitorName', name, from, ref };
     }
+    case SIGNAL_OP.threadDown:
+      return { kind: 'threadDown', thread: reader.u32(), reason: reader.rest() };
     case SIGNAL_OP.link:
     case SIGNAL_OP.unlink:
     case SIGNAL_OP.monitor:
@@ -181,6 +191,11 @@ function decodeRest(op: number, from: Pid, to: Pid, reader: ByteReader, trusted:
     default:
       throw new ProtocolError('unknown signal', `signal operation ${op}`);
   }
+}
+
+/** The reason in a notice of a peer. @throws ProtocolError where it is none. */
+export function decodeReason(bytes: Uint8Array): ExitReason {
+  return portableReason(decodeUntrusted(bytes) as ExitReason);
 }
 
 function encodeReason(reason: ExitReason): Uint8Array {

@@ -56,6 +56,8 @@ export interface ThreadSettings<Port> {
   readonly thread: number;
   readonly slot: number;
   readonly loads: Int32Array;
+  /** See `ThreadActivity`. */
+  readonly activity: Float64Array<ArrayBufferLike>;
   readonly mailbox: MailboxBound;
   readonly checkMessages: boolean;
   readonly threadQueueBytes: number;

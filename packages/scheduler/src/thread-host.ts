@@ -9,11 +9,26 @@ import type { MeshPort } from './mesh-port.js';
 import type { News } from './news.js';
 import type { ThreadResourceLimits } from './resource-limits.js';
 import type { HomeControl, ThreadControl, ThreadSettings } from './thread-control.js';
+import type { ThreadStack } from './thread-stack.js';
+
+/** How a thread that may be blocked is looked at without its help. */
+export interface ThreadWatch {
+  /** For how long its event loop has been idle in all, in ms. */
+  idleMs(): number;
+  /** Milliseconds by the clock that all threads share. */
+  now(): number;
+  /** Where it is. Never rejects. */
+  stack(): Promise<ThreadStack>;
+  /** Whether a debugger may hold it. */
+  isOpenToDebugger(): boolean;
+}
 
 /** One scheduler thread, as home sees it. */
 export interface ThreadHandle<Port> {
   readonly thread: number;
   readonly slot: number;
+  /** Missing where a thread cannot be blocked. */
+  readonly watch?: ThreadWatch;
   /** Asks the thread. Rejects with `ThreadDownError` when it ends before it answers. */
   call<T>(ask: (control: Remote<ThreadControl<Port>>) => Promise<T>): Promise<T>;
   /** Gives the thread news, which it takes in before anything that is sent to it after this call. */

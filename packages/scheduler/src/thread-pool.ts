@@ -18,13 +18,16 @@ import type { ExitReason, ThreadDownCause } from './exit-reason.js';
 import type { ThreadDesk } from './home-control.js';
 import type { Grant } from './name-table.js';
 import type { News } from './news.js';
-import { parsePid } from './pid.js';
+import { formatPid, parsePid } from './pid.js';
 import { MAX_THREADS, type Placement } from './placement.js';
 import type { ThreadResourceLimits } from './resource-limits.js';
 import { HOME, type Runtime } from './runtime.js';
 import type { SchedulerOptions } from './scheduler-options.js';
+import { encodeThreadDown } from './signal-codec.js';
+import { ThreadActivity } from './thread-activity.js';
 import type { ThreadControl } from './thread-control.js';
 import type { ThreadHandle, ThreadHost } from './thread-host.js';
+import { Watchdog, type WatchdogHost, type WatchedThread } from './watchdog.js';
 
 /** One that replaces a thread that was lost soon, or that did not start, waits this long, doubled each time. */
 const RESTART_DELAY_MS = 100;
@@ -68,6 +71,8 @@ export class ThreadPool<Port> {
   readonly #placement: Placement;
   readonly #shared: SharedWords;
   readonly #openDesk: (thread: number) => ThreadDesk;
+  readonly #activity = ThreadActivity.makeCells();
+  readonly #watchdog: Watchdog;
   readonly #threads = new Map<number, ThreadHandle<Port>>();
   readonly #desks = new Map<number, ThreadDesk>();
   /** When each was started, and for whom where it is for one process. */
@@ -100,6 +105,7 @@ export class ThreadPool<Port> {
     this.#placement = placement;
     this.#shared = shared;
     this.#openDesk = openDesk;
+    this.#watchdog = this.#makeWatchdog();
     runtime.onWayOpen = (thread, to) => this.#onWayOpen(thread, to);
     runtime.onReleased = (thread) => void this.#release(thread);
   }
@@ -157,6 +163,7 @@ export class ThreadPool<Port> {
   /** Has every thread end its processes, for as long as that is worth waiting for. No thread is replaced from now on. */
   async shutDown(): Promise<void> {
     this.#stopping = true;
+    this.#watchdog.stop();
     this.#placement.close(new ThreadDownError('the scheduler has stopped'));
     for (const retry of this.#retries) retry.cancel();
     await this.#within(
@@ -193,6 +200,19 @@ export class ThreadPool<Port> {
     return (await this.#launch(ownedBy, limits)).thread;
   }
 
+  #makeWatchdog(): Watchdog {
+    const { node, creation, watchdog, environment, logger } = this.#options;
+    const threads = (): readonly WatchedThread[] =>
+      [...this.#threads.values()].flatMap(({ thread, slot, watch }) => (watch ? [{ thread, slot, watch }] : []));
+    const host: WatchdogHost = {
+      threads,
+      ping: (thread) => void this.#runtime.sendControl(thread, { type: 'ping' }),
+      end: (thread, cause) => void this.#threads.get(thread)?.terminate(cause),
+      pidOf: (thread, serial) => formatPid({ node, creation, thread, serial }),
+    };
+    return new Watchdog(watchdog, this.#activity, host, environment, logger);
+  }
+
   async #launch(ownedBy: number | undefined, limits: ThreadResourceLimits): Promise<ThreadHandle<Port>> {
     if (this.#stopping) throw new ThreadDownError('the scheduler has stopped');
     const thread = this.#next++;
@@ -208,12 +228,14 @@ export class ThreadPool<Port> {
     const otherwise = threads === 0 ? HOME : undefined;
     const names = this.#runtime.names.snapshot();
     const bounds = { mailbox, checkMessages, threadQueueBytes, stayAwakeUs };
-    const shared = { node, creation, ...bounds, ...this.#shared, names, otherwise };
+    const shared = { node, creation, ...bounds, ...this.#shared, activity: this.#activity, names, otherwise };
+    ThreadActivity.clear(this.#activity, slot);
     const desk = this.#openDesk(thread);
     const settings = { ...shared, thread, slot, ports, ownedBy };
     const handle = this.#host.start(settings, limits, desk.control, this.#onThreadDown);
     this.#desks.set(thread, desk);
     this.#threads.set(thread, handle);
+    if (handle.watch !== undefined) this.#watchdog.start();
     this.#births.set(thread, { at: this.#options.environment.now(), ownedBy });
     this.#unopened.set(thread, { names, from: new Set(others.map((other) => other.thread)) });
     for (const { other, ends } of ways) {
@@ -254,7 +276,9 @@ export class ThreadPool<Port> {
     this.#shared.loads[handle.slot] = 0;
     this.#shared.awake[handle.slot] = 0;
     this.#runtime.broadcast({ type: 'threadDown', thread, reason });
-    this.#runtime.partFromThread(thread, reason);
+    this.#runtime.losses.thread(thread, reason);
+    // Behind what it had posted for peers, which was taken in just now.
+    this.#runtime.remote?.broadcast(encodeThreadDown(thread, reason));
     if (this.#stopping || reason === 'noproc') return;
     this.#lost++;
     this.#options.logger.error({ thread, reason }, 'scheduler thread ended');

@@ -5,14 +5,15 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import * as comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
-import { systemEnvironment } from './environment.js';
+import { sharedNow, systemEnvironment } from './environment.js';
 import { ThreadDownError } from './errors.js';
 import { causeOfThrown, describeCause, type ThreadDownCause } from './exit-reason.js';
 import { makeWay, type Way, WayPort } from './mesh-port.js';
 import type { News } from './news.js';
 import type { ThreadResourceLimits } from './resource-limits.js';
 import type { HomeControl, ThreadControl, ThreadSettings } from './thread-control.js';
-import type { NewThread, ThreadHandle, ThreadHost } from './thread-host.js';
+import type { NewThread, ThreadHandle, ThreadHost, ThreadWatch } from './thread-host.js';
+import { isOpenToDebugger, stackOfThread } from './thread-stack.js';
 
 export const workerThreads: ThreadHost<Way> = {
   makeWay,
@@ -26,6 +27,7 @@ const PATIENCE_MS = 1_000;
 class WorkerThread implements ThreadHandle<Way> {
   readonly thread: number;
   readonly slot: number;
+  readonly watch: ThreadWatch;
   readonly #worker: Worker;
   readonly #control: comlink.Remote<ThreadControl<Way>>;
   readonly #news: MessagePort;
@@ -63,6 +65,13 @@ class WorkerThread implements ThreadHandle<Way> {
     });
     this.#control = comlink.wrap<ThreadControl<Way>>(nodeEndpoint(control.port1));
     comlink.expose(home, nodeEndpoint(homeward.port1));
+    const worker = this.#worker;
+    this.watch = {
+      idleMs: () => worker.performance.eventLoopUtilization().idle,
+      now: sharedNow,
+      stack: () => stackOfThread(worker.threadId),
+      isOpenToDebugger,
+    };
     let gone = (): void => {};
     this.#gone = new Promise((resolve) => {
       gone = resolve;

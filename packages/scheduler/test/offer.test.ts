@@ -152,6 +152,7 @@ describe('to another node', () => {
           to.receiveRemote(from.node, from.creation, bytes);
           return true;
         },
+        broadcast: (notice) => to.receiveRemote(from.node, from.creation, notice),
       });
     connect(a, b);
     connect(b, a);

@@ -11,6 +11,7 @@ function setUp(): { environment: ManualEnvironment; queue: RunQueue; ran: string
   const queue = new RunQueue(environment, () => void ran.push('end of turn'));
   const task = (name: string, work?: (itself: Runnable) => void): Runnable => ({
     queued: false,
+    serial: 0,
     run() {
       ran.push(name);
       work?.(this);

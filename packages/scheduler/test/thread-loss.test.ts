@@ -35,7 +35,7 @@ async function endsWith(thread: number, pid: Pid): Promise<ExitReason> {
 }
 
 describe('the reason of a process whose thread has ended', () => {
-  test('F4, B19: tells that the thread ran out of memory; the node and the other threads live', async () => {
+  test('B19: tells that the thread ran out of memory; the node and the other threads live', async () => {
     const [first, second] = await start({ resourceLimits: { maxOldGenerationSizeMb: 24 } });
     const survivor = await actorOn(second);
     const reason = await endsWith(first, await scheduler.spawn(hog, [], { thread: first }));
@@ -52,7 +52,7 @@ describe('the reason of a process whose thread has ended', () => {
     await replaced();
   });
 
-  test('F7: is told although the thread waits in native code, which nobody can end', async () => {
+  test('failure F7: is told although the thread waits in native code, which nobody can end', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'liminal-'));
     const pipe = join(directory, 'pipe');
     execFileSync('mkfifo', [pipe]);

@@ -282,7 +282,7 @@ describe('a thread that ends', () => {
     }
   });
 
-  test('F3: because of an uncaught error in a timer takes no other thread along and tells the error', async () => {
+  test('failure F3: because of an uncaught error in a timer takes no other thread along and tells the error', async () => {
     const logged: unknown[] = [];
     const logger = { debug() {}, info() {}, warn() {}, error: (fields: object) => void logged.push(fields) };
     const [first, second] = await start({ logger });

@@ -74,6 +74,10 @@ export class TwoNodes implements AsyncDisposable {
         });
         return true;
       },
+      broadcast: (notice) => {
+        const bytes = notice.slice();
+        setImmediate(() => to.receiveRemote(from.node, from.creation, bytes));
+      },
     });
   }
 }

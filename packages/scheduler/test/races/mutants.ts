@@ -48,15 +48,15 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     foundBy: 'D1 D5 D6 D7:',
   },
   'what a lost thread had posted is not taken in first': {
-    file: 'runtime.js',
-    from: 'this.mesh.detach(thread); const prefix',
-    to: 'queueMicrotask(() => this.mesh.detach(thread)); const prefix',
+    file: 'losses.js',
+    from: 'mesh.detach(thread); const prefix',
+    to: 'queueMicrotask(() => mesh.detach(thread)); const prefix',
     foundBy: 'A6 B11 C8:',
   },
   'only home is told of a lost thread': {
     file: 'thread-pool.js',
-    from: "this.#runtime.broadcast({ type: 'threadDown', thread, reason }); this.#runtime.partFromThread",
-    to: 'this.#runtime.partFromThread',
+    from: "this.#runtime.broadcast({ type: 'threadDown', thread, reason }); this.#runtime.losses.thread",
+    to: 'this.#runtime.losses.thread',
     foundBy: 'A6 B11 C8:',
   },
   'a child has no end of the link to its parent': {
@@ -108,8 +108,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     foundBy: 'F1 F6:',
   },
   'names of a lost thread are kept': {
-    file: 'runtime.js',
-    from: 'this.names.forgetPrefix(prefix);',
+    file: 'losses.js',
+    from: 'names.forgetPrefix(prefix);',
     to: '',
     foundBy: 'F5:',
   },
@@ -145,7 +145,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   'one who became ready while it ran is forgotten': {
     file: 'run-queue.js',
-    from: 'runnable.queued = false; runnable.run();',
+    from: 'runnable.queued = false; this.#activity.run(runnable.serial); runnable.run();',
     to: 'runnable.run(); runnable.queued = false;',
     foundBy: 'A24:',
   },

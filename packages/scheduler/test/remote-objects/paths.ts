@@ -64,6 +64,10 @@ function join(from: Scheduler, to: Scheduler): void {
       setImmediate(() => to.receiveRemote(from.node, from.creation, bytes));
       return true;
     },
+    broadcast: (notice) => {
+      const bytes = Uint8Array.from(notice);
+      setImmediate(() => to.receiveRemote(from.node, from.creation, bytes));
+    },
   });
 }
 
