@@ -31,23 +31,68 @@ export const subscriber = defineProcess(import.meta.url, 'subscriber', async (se
   };
 });
 
-/** Sends `count` messages to `to`, as fast as it can. */
-export const sender = defineProcess(import.meta.url, 'sender', (self, to, count, text) => {
+/** Sends `count` messages to `to`, as fast as they are taken. */
+export const sender = defineProcess(import.meta.url, 'sender', async (self, to, count, text) => {
+  for (let n = 0; n < count; n++) {
+    while (self.trySend(to, { n, text }) === 'full') await new Promise((resolve) => setImmediate(resolve));
+  }
+});
+
+/** Sends `count` messages to `to`, whatever becomes of them. */
+export const flooder = defineProcess(import.meta.url, 'flooder', (self, to, count, text) => {
   for (let n = 0; n < count; n++) self.send(to, { n, text });
 });
 
-/** Makes `count` round trips to `to` and tells their durations in microseconds. */
-export const pinger = defineProcess(import.meta.url, 'pinger', async (self, to, count, replyTo) => {
-  const micros = [];
-  for (let n = 0; n < count; n++) {
-    const startedAt = performance.now();
-    self.send(to, { n, replyTo: self.pid });
-    await self.receive();
-    micros.push((performance.now() - startedAt) * 1000);
-  }
-  micros.sort((a, b) => a - b);
-  self.send(replyTo, { p50: micros[Math.floor(count * 0.5)], p99: micros[Math.floor(count * 0.99)] });
+/** Counts messages of 100 bytes, and tells `replyTo` when `count` have come. */
+export const byteCounter = defineProcess(import.meta.url, 'byteCounter', (self, count, replyTo) => {
+  let seen = 0;
+  return (bytes) => {
+    if (bytes.length !== 100 || bytes[0] !== (seen & 0xff)) throw new Error(`message ${seen} is not what was due`);
+    if (++seen === count) self.send(replyTo, { counted: count });
+  };
 });
+
+/** Sends `count` messages of 100 bytes to `to`, as fast as they are taken. */
+export const byteSender = defineProcess(import.meta.url, 'byteSender', async (self, to, count) => {
+  const bytes = new Uint8Array(100);
+  for (let n = 0; n < count; n++) {
+    bytes[0] = n;
+    while (self.trySend(to, bytes) === 'full') await new Promise((resolve) => setImmediate(resolve));
+  }
+});
+
+/** Holds its thread for so many milliseconds. */
+export const blocked = defineProcess(import.meta.url, 'blocked', (_self, milliseconds) => {
+  setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds));
+  return () => {};
+});
+
+/**
+ * Makes `count` round trips to `to`, so many in flight and so many milliseconds apart, and tells their durations
+ * in microseconds.
+ */
+export const pinger = defineProcess(
+  import.meta.url,
+  'pinger',
+  async (self, to, count, replyTo, inFlight = 1, gapMs = 0) => {
+    const micros = [];
+    const startedAt = new Float64Array(count);
+    const send = (n) => {
+      startedAt[n] = performance.now();
+      self.send(to, { n, replyTo: self.pid });
+    };
+    for (let n = 0; n < inFlight; n++) send(n);
+    for (let due = 0; due < count; due++) {
+      const { n } = await self.receive();
+      if (n !== due) throw new Error(`answer ${n} came where ${due} was due`);
+      micros.push((performance.now() - startedAt[n]) * 1000);
+      if (gapMs > 0) await new Promise((resolve) => setTimeout(resolve, gapMs));
+      if (n + inFlight < count) send(n + inFlight);
+    }
+    micros.sort((a, b) => a - b);
+    self.send(replyTo, { p50: micros[Math.floor(count * 0.5)], p99: micros[Math.floor(count * 0.99)] });
+  },
+);
 
 const idle = defineProcess(import.meta.url, 'idle', () => () => {});
 

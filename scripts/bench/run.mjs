@@ -8,8 +8,9 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { startNode } from 'liminal-node';
 import { oneThreadRows } from './one-thread-rows.mjs';
-import { counter, crowd, echo, gauge, pinger, sender } from './processes.mjs';
+import { crowd, gauge, pinger } from './processes.mjs';
 import { runRows } from './run-rows.mjs';
+import { twoThreadRows } from './two-thread-rows.mjs';
 
 const { values: flags } = parseArgs({
   options: {
@@ -19,9 +20,9 @@ const { values: flags } = parseArgs({
   },
 });
 
-const oneThread = oneThreadRows();
-await runRows(oneThread, flags);
-if (oneThread.some(({ name }) => name === flags.row)) process.exit();
+const here = [...oneThreadRows(), ...twoThreadRows];
+await runRows(here, flags);
+if (here.some(({ name }) => name === flags.row)) process.exit();
 
 const TEXT = 'x'.repeat(80);
 process.env.LIMINAL_COOKIE ??= 'a cookie of the benchmark';
@@ -35,18 +36,6 @@ async function perSecond(work) {
   const startedAt = performance.now();
   const done = await work();
   return done / ((performance.now() - startedAt) / 1000);
-}
-
-async function oneWay(from, to) {
-  const count = 300_000;
-  const target = await node.spawn(counter, [count, me.pid], { thread: to });
-  const figure = await perSecond(async () => {
-    await node.spawn(sender, [target, count, TEXT], { thread: from });
-    await me.receive();
-    return count;
-  });
-  node.scheduler.exitProcess(target, 'shutdown');
-  return figure;
 }
 
 async function roundTrip(to, count, thread) {
@@ -125,24 +114,10 @@ async function snapshots() {
 }
 
 const peer = await startPeer();
-const there = await node.spawn(echo, [], { thread: threadTwo });
 
 const million = (figure) => `${(figure / 1e6).toFixed(3)} M/s`;
 const micros = ({ p50, p99 }) => `p50 ${p50.toFixed(1)} µs, p99 ${p99.toFixed(1)} µs`;
 const rows = [
-  {
-    name: 'one-way-threads',
-    title: 'one way, thread to thread, messages',
-    run: () => oneWay(threadOne, threadTwo),
-    show: million,
-  },
-  {
-    name: 'round-trip-threads',
-    title: 'round trip, thread to thread',
-    run: () => roundTrip(there, 20_000, threadOne),
-    show: micros,
-    by: ({ p50 }) => p50,
-  },
   {
     name: 'round-trip-nodes',
     title: 'round trip, node to node',

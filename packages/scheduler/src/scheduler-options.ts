@@ -29,7 +29,7 @@ export interface SchedulerOptions {
   readonly blockingWork: BlockingWorkOptions;
   /**
    * Bytes that may wait at a thread for another that has fallen behind. Beyond it messages are dropped and
-   * counted as `thread queue full`; signals never are. @default 32 MiB
+   * counted as `thread queue full`; signals never are. @default 16 MiB
    */
   readonly threadQueueBytes: number;
   /**
@@ -77,7 +77,7 @@ function defaults(): SchedulerOptions {
     watchdog: {},
     mailbox: DEFAULT_MAILBOX_BOUND,
     blockingWork: DEFAULT_BLOCKING_WORK,
-    threadQueueBytes: 32 * 1024 * 1024,
+    threadQueueBytes: 16 * 1024 * 1024,
     stayAwakeUs: 200,
     checkMessages: process.env['NODE_ENV'] !== 'production',
     logger: silentLogger,
