@@ -104,6 +104,29 @@ export const crowd = defineProcess(import.meta.url, 'crowd', async (self, count,
   await self.receive();
 });
 
+/** Starts `count` processes on its thread, unlinked, and tells their pids. */
+export const brood = defineProcess(import.meta.url, 'brood', async (self, count, replyTo) => {
+  const pids = [];
+  for (let n = 0; n < count; n++) pids.push(self.spawnLocal(idle, []));
+  self.send(replyTo, pids);
+  await self.receive();
+});
+
+/** Links and monitors those pids, and tells when it has heard of the end of each, once by each bond. */
+export const mourner = defineProcess(import.meta.url, 'mourner', async (self, pids, replyTo) => {
+  for (const pid of pids) {
+    self.link(pid);
+    self.monitor(pid);
+  }
+  self.send(pids.at(-1), 'bound');
+  self.send(replyTo, 'bound');
+  for (let heard = 0; heard < 2 * pids.length; heard++) {
+    const { reason } = await self.receive();
+    if (reason.threadDown === undefined) throw new Error(`ended with ${JSON.stringify(reason)}`);
+  }
+  self.send(replyTo, 'settled');
+});
+
 /** Measures the longest turn of its thread's event loop, from its start until it is asked. */
 export const gauge = defineProcess(import.meta.url, 'gauge', async (self) => {
   let longest = 0;

@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { startNode } from 'liminal-node';
 import { oneThreadRows } from './one-thread-rows.mjs';
-import { crowd, gauge, pinger } from './processes.mjs';
+import { brood, crowd, gauge, mourner, pinger } from './processes.mjs';
 import { runRows } from './run-rows.mjs';
 import { twoThreadRows } from './two-thread-rows.mjs';
 
@@ -113,6 +113,26 @@ async function snapshots() {
   return figures;
 }
 
+/** How long until all who are bound to 10,000 processes of a thread have heard of its end, on home and on another thread. */
+async function settles() {
+  const { scheduler } = node;
+  const [first, second] = scheduler.threads;
+  await node.spawn(brood, [10_000, me.pid], { thread: first });
+  const pids = await me.receive();
+  for (const thread of ['home', second]) {
+    await node.spawn(mourner, [pids, me.pid], { thread, trapExit: true });
+    await me.receive();
+  }
+  // What has been sent between the threads has arrived.
+  await scheduler.inspect();
+  const startedAt = performance.now();
+  void scheduler.endThread(first);
+  for (let settled = 0; settled < 2; settled++) await me.receive();
+  const ms = performance.now() - startedAt;
+  while (scheduler.threads.length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+  return ms;
+}
+
 const peer = await startPeer();
 
 const million = (figure) => `${(figure / 1e6).toFixed(3)} M/s`;
@@ -144,6 +164,13 @@ const rows = [
     show: ({ ms, cpuMs, longest }) =>
       `${ms.toFixed(0)} ms, ${cpuMs.toFixed(0)} ms of CPU, longest turn ${longest.toFixed(1)} ms`,
     by: ({ cpuMs }) => cpuMs,
+  },
+  {
+    // The last: it takes the threads away that the others run on.
+    name: 'thread-loss',
+    title: 'a thread with 10,000 processes dies, all bonds settled',
+    run: settles,
+    show: (ms) => `${ms.toFixed(0)} ms`,
   },
 ];
 

@@ -7,7 +7,7 @@ import { BroadcastChannel } from 'node:worker_threads';
 import { type ExitReason, type Pid, Scheduler, type SchedulerOptions } from '@liminal-node/scheduler';
 import { afterEach, describe, expect, test } from 'vitest';
 import { puppet } from './fixtures/puppet.js';
-import { add, exiter, hang, hog, pipeReader, waitsForWork } from './fixtures/workers.js';
+import { add, brood, exiter, hang, hog, mourner, pipeReader, waitsForWork } from './fixtures/workers.js';
 import { microtasks } from './manual-environment.js';
 import { Actor, signpost } from './world.js';
 
@@ -72,6 +72,25 @@ describe('the reason of a process whose thread has ended', () => {
       rmSync(directory, { recursive: true });
     }
   });
+});
+
+test('failure F3, I30: ten thousand processes of a thread are each told of once, by link and by monitor, wherever', async () => {
+  const [first, second] = await start();
+  const self = scheduler.attach();
+  await scheduler.spawn(brood, [10_000, self.pid], { thread: first });
+  const pids = await self.receive<Pid[]>();
+  for (const thread of ['home', second] as const) {
+    await scheduler.spawn(mourner, [pids, self.pid], { thread, trapExit: true });
+    expect(await self.receive()).toBe('bound');
+  }
+  await (await actorOn(second)).do('visit', (await actorOn(first)).pid);
+  await scheduler.endThread(first);
+  const reason = { threadDown: { thread: first, cause: 'terminated' } };
+  for (let told = 0; told < 2; told++) {
+    const { exits, downs, reasons } = await self.receive<{ exits: Pid[]; downs: Pid[]; reasons: unknown[] }>();
+    expect([[...exits].sort(), [...downs].sort()]).toEqual([[...pids].sort(), [...pids].sort()]);
+    expect(reasons).toEqual([reason]);
+  }
 });
 
 describe('what a lost thread had asked for', () => {
