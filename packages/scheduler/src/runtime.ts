@@ -167,9 +167,10 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   }
 
   inspect(): ThreadInfo {
+    const { processes, counters, options } = this;
     let queued = 0;
-    for (const { queuedMessages } of this.processes.values()) queued += queuedMessages;
-    return { thread: this.options.thread, processes: this.processes.size, queued, counters: this.counters };
+    for (const { queuedMessages } of processes.values()) queued += queuedMessages;
+    return { thread: options.thread, processes: processes.size, queued, counters: structuredClone(counters) };
   }
 
   /** Ends every process with `shutdown`, youngest first, and posts what that causes. None starts afterwards. */

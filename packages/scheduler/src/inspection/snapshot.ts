@@ -77,7 +77,7 @@ function* lookAt(runtime: Runtime): Generator<void, ThreadSnapshot> {
     yield* supervisors.add(pid, { label: process.label, name: process.registration?.name }, view);
     yield;
   }
-  return { counters: runtime.counters, rows: rows.take(), supervisors: supervisors.take() };
+  return { counters: structuredClone(runtime.counters), rows: rows.take(), supervisors: supervisors.take() };
 }
 
 /** The memory of a thread's part, which can be handed over instead of being copied. */
