@@ -3,6 +3,7 @@ import { child, type ProcessInfo, type Snapshot, type TraceEvent, type TraceOpti
 import { describe, expect, test } from 'vitest';
 import { family } from '../behaviours/fixtures/supervised-members.js';
 import { memberSpec, Stage } from '../behaviours/fixtures/supervised-stage.js';
+import { microtasks } from '../manual-environment.js';
 import { Actor, type Case, freshName, inBothWorlds, World } from '../world.js';
 
 const infoOf = async (world: World, { pid }: Pick<Actor, 'pid'>): Promise<ProcessInfo> => {
@@ -387,7 +388,7 @@ function inShort(events: readonly TraceEvent[]): string[] {
 
 /** Asks until it is so; the test's deadline is the bound. */
 async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo()));
+  while (!(await isSo())) await microtasks();
 }
 
 function actorOf(world: World, pid: Actor['pid']): Actor {
