@@ -80,9 +80,9 @@ const AMBIENT: readonly AmbientRow[] = [
     what: 'threads',
     token: ['node:worker_threads'],
     allowed: {
-      'packages/scheduler/src/thread-worker.ts': 'the entry of a scheduler thread',
-      'packages/scheduler/src/worker-threads.ts': 'starts, joins and ends worker threads',
-      'packages/scheduler/src/mesh-port.ts': 'reads the ports between threads',
+      'packages/scheduler/src/threads/thread-worker.ts': 'the entry of a scheduler thread',
+      'packages/scheduler/src/threads/worker-threads.ts': 'starts, joins and ends worker threads',
+      'packages/scheduler/src/threads/mesh-port.ts': 'reads the ports between threads',
     },
   },
   { what: 'other OS processes', token: ['node:child_process', 'node:cluster'], allowed: { ...CLI } },

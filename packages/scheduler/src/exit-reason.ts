@@ -3,8 +3,8 @@
  * names here. It is told to links and monitors and never thrown.
  */
 import { inspect } from 'node:util';
+import { checkPortable, freezeMessage, portableError } from './encoding/portable.js';
 import type { Pid } from './pid.js';
-import { checkPortable, freezeMessage, portableError } from './portable.js';
 
 /** An error, as a value that looks alike on every node. */
 export interface ErrorValue {

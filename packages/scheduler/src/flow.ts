@@ -2,9 +2,9 @@
  * The flow of a signal: a number for its sender. Whatever carries signals keeps the order of one flow, and may
  * let flows pass one another. Two senders with the same number only share an order that nobody promised them.
  */
-import { ByteReader } from './bytes.js';
+import { ByteReader } from './encoding/bytes.js';
+import { MAX_NAME_BYTES, SIGNAL_OP } from './encoding/signal-codec.js';
 import type { AnyPid } from './pid.js';
-import { MAX_NAME_BYTES, SIGNAL_OP } from './signal-codec.js';
 
 function flow(thread: number, serial: number): number {
   return serial * 1024 + (thread % 1024);

@@ -85,8 +85,6 @@ export { SupervisorError, type SupervisorRefusal } from './behaviours/supervisor
 export type { SupervisorInit } from './behaviours/supervisor-init.js';
 export type { ChildCounts, ChildInfo, SupervisorPid } from './behaviours/supervisor-request.js';
 export { type MessageTimer, sendAfter, sendEvery, startTimer, type TimeoutMessage } from './behaviours/timers.js';
-export type { BlockingWorkOptions, BlockingWorkState } from './blocking-work.js';
-export * from './bytes.js';
 export {
   defineProcess,
   defineTask,
@@ -103,6 +101,10 @@ export {
   type SpawnEvent,
   type StallEvent,
 } from './diagnostics.js';
+export * from './encoding/bytes.js';
+export { SharedMessage } from './encoding/shared-message.js';
+export type { NodeLife } from './encoding/signal-codec.js';
+export { decodeUntrusted, decodeValue, encodeValue } from './encoding/value-codec.js';
 export * from './environment.js';
 export * from './errors.js';
 export * from './exit-reason.js';
@@ -136,7 +138,6 @@ export {
   startObject,
   wrap,
 } from './remote-objects/remote-object.js';
-export type { ThreadResourceLimits } from './resource-limits.js';
 export type { RuntimeCounters } from './runtime.js';
 export { Scheduler } from './scheduler.js';
 export { randomCreation, type SchedulerOptions } from './scheduler-options.js';
@@ -151,10 +152,9 @@ export type {
   SpawnOptions,
 } from './self.js';
 export type { Service } from './services.js';
-export { SharedMessage } from './shared-message.js';
 export { type DownMessage, type ExitMessage, isDown, isExit, type Registered } from './signal.js';
-export type { NodeLife } from './signal-codec.js';
 export type { AttachOptions } from './spawner.js';
-export type { ThreadInfo } from './thread-control.js';
-export { decodeUntrusted, decodeValue, encodeValue } from './value-codec.js';
-export type { WatchdogOptions } from './watchdog.js';
+export type { BlockingWorkOptions, BlockingWorkState } from './threads/blocking-work.js';
+export type { ThreadResourceLimits } from './threads/resource-limits.js';
+export type { ThreadInfo } from './threads/thread-control.js';
+export type { WatchdogOptions } from './threads/watchdog.js';

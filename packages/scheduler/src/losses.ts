@@ -2,10 +2,11 @@
  * What a thread does about processes that are gone with their whole node or thread: it ends the links and monitors
  * that led to them, with a reason that says so, and forgets what it held for them.
  */
+
+import { decodeReason, type NodeLife } from './encoding/signal-codec.js';
 import type { ExitReason } from './exit-reason.js';
 import { type AnyPid, type NodeName, pidPrefix } from './pid.js';
 import type { Runtime } from './runtime.js';
-import { decodeReason, type NodeLife } from './signal-codec.js';
 
 export class Losses {
   readonly #runtime: Runtime;

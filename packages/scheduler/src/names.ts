@@ -9,11 +9,11 @@
  * posted.
  */
 import { Buffer } from 'node:buffer';
+import { MAX_NAME_BYTES } from './encoding/signal-codec.js';
 import { NameError } from './errors.js';
 import { type Pid, parsePid } from './pid.js';
 import type { Process, Registration } from './process.js';
 import type { Runtime } from './runtime.js';
-import { MAX_NAME_BYTES } from './signal-codec.js';
 
 /** The home thread's side. */
 export class NameAuthority {

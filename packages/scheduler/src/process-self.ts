@@ -6,7 +6,6 @@ import { type OfferOptions, offer } from './offer.js';
 import { type AnyPid, type NodeName, type Pid, parseNodeName, type Ref } from './pid.js';
 import { Process, type ReceiveOptions, UNWIND } from './process.js';
 import { registerVia, unregisterVia, type Via } from './registry.js';
-import type { ThreadResourceLimits } from './resource-limits.js';
 import type { Runtime } from './runtime.js';
 import type {
   AttachedProcess,
@@ -21,6 +20,7 @@ import type {
 import { isDown, type Registered } from './signal.js';
 import { addMonitor, downMessage } from './signals.js';
 import type { AttachOptions, Spawner } from './spawner.js';
+import type { ThreadResourceLimits } from './threads/resource-limits.js';
 
 /** What only the home thread can do, and others ask it for. */
 export interface SelfServices {

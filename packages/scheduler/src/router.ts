@@ -2,15 +2,8 @@
  * Which way a signal goes: to a process of this thread by a call, to another thread as a parcel, to another
  * node through home. What cannot arrive is dropped and counted, or answered for, as the signal asks.
  */
-import { NameError } from './errors.js';
-import type { ExitReason } from './exit-reason.js';
-import { writeInbound, writeMessage, writeMulticast, writeOutbound, writeSignal } from './parcel.js';
-import { type AnyPid, type NodeName, type Pid, type PidParts, parseNodeName, parsePid, type Ref } from './pid.js';
-import { type Via, whereisVia } from './registry.js';
-import { HOME, type Runtime } from './runtime.js';
-import type { Destination, SendOutcome } from './self.js';
-import type { SharedMessage } from './shared-message.js';
-import type { Signal } from './signal.js';
+
+import type { SharedMessage } from './encoding/shared-message.js';
 import {
   encodeMessage,
   encodeMessageToName,
@@ -18,9 +11,17 @@ import {
   encodeSignal,
   MAX_NAME_BYTES,
   type NodeLife,
-} from './signal-codec.js';
+} from './encoding/signal-codec.js';
+import { encodeValue } from './encoding/value-codec.js';
+import { NameError } from './errors.js';
+import type { ExitReason } from './exit-reason.js';
+import { type AnyPid, type NodeName, type Pid, type PidParts, parseNodeName, parsePid, type Ref } from './pid.js';
+import { type Via, whereisVia } from './registry.js';
+import { HOME, type Runtime } from './runtime.js';
+import type { Destination, SendOutcome } from './self.js';
+import type { Signal } from './signal.js';
 import { someoneAt } from './signals.js';
-import { encodeValue } from './value-codec.js';
+import { writeInbound, writeMessage, writeMulticast, writeOutbound, writeSignal } from './threads/parcel.js';
 
 /** Parsed pids are remembered up to this many; then the memory starts afresh. */
 const MAX_REMEMBERED_PIDS = 10_000;

@@ -8,7 +8,7 @@
  * is ready.
  */
 import type { Environment, RunOrder } from './environment.js';
-import { ThreadActivity } from './thread-activity.js';
+import { ThreadActivity } from './threads/thread-activity.js';
 
 /** How many messages a process may take before the next one runs. */
 export const MESSAGES_PER_RUN = 64;

@@ -8,6 +8,16 @@
  * Each pair of processes has exactly one such way, and each way is first in, first out.
  */
 import { DIAGNOSTICS, publishDrop, publishEvent } from './diagnostics.js';
+import { checkPortable, freezeMessage } from './encoding/portable.js';
+import { SharedMessage } from './encoding/shared-message.js';
+import {
+  decodeSignal,
+  encodeMessage,
+  type Incoming,
+  isOffer,
+  type NodeLife,
+  readHead,
+} from './encoding/signal-codec.js';
 import type { Environment } from './environment.js';
 import { ThreadDownError } from './errors.js';
 import { type ExitReason, isFailure, portableReason } from './exit-reason.js';
@@ -15,25 +25,22 @@ import { Inspection } from './inspection/inspection.js';
 import type { Logger } from './logger.js';
 import { Losses } from './losses.js';
 import type { MailboxBound } from './mailbox.js';
-import { Mesh, type MeshOptions } from './mesh.js';
 import { type Grant, NameTable } from './name-table.js';
 import { ACCEPTED } from './offer.js';
-import { type Control, type ParcelHandler, type SpawnControl, writeControl, writeInbound } from './parcel.js';
 import { type AnyPid, formatPid, formatRef, type NodeName, type Pid, pidPrefix, type Ref } from './pid.js';
-import { checkPortable, freezeMessage } from './portable.js';
 import { Process } from './process.js';
 import type { ProcessHost } from './process-host.js';
-import { RecentProcesses } from './recent-processes.js';
 import type { RemotePort } from './remote.js';
 import { QUEUE_FULL, Router } from './router.js';
 import { RunQueue } from './run-queue.js';
 import { Services } from './services.js';
-import { SharedMessage } from './shared-message.js';
 import type { Signal } from './signal.js';
-import { decodeSignal, encodeMessage, type Incoming, isOffer, type NodeLife, readHead } from './signal-codec.js';
 import { type SignalHost, Signals, someoneAt } from './signals.js';
-import type { ThreadActivity } from './thread-activity.js';
-import type { ThreadInfo } from './thread-control.js';
+import { Mesh, type MeshOptions } from './threads/mesh.js';
+import { type Control, type ParcelHandler, type SpawnControl, writeControl, writeInbound } from './threads/parcel.js';
+import { RecentProcesses } from './threads/recent-processes.js';
+import type { ThreadActivity } from './threads/thread-activity.js';
+import type { ThreadInfo } from './threads/thread-control.js';
 
 /** The home thread of every node. */
 export const HOME = 0;

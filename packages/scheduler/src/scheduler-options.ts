@@ -1,14 +1,14 @@
 /** What a scheduler can be told, what it takes where it is told nothing, and what it refuses. */
 import { availableParallelism } from 'node:os';
-import { type BlockingWorkOptions, DEFAULT_BLOCKING_WORK } from './blocking-work.js';
 import { type Environment, systemEnvironment } from './environment.js';
 import { type Logger, silentLogger } from './logger.js';
 import { DEFAULT_MAILBOX_BOUND, type MailboxBound } from './mailbox.js';
 import { anything, type OptionChecks, resolveOptions, wholeNumber } from './options.js';
 import { NO_NODE, type NodeName } from './pid.js';
-import { MAX_THREADS } from './placement.js';
-import { resourceLimits, type ThreadResourceLimits } from './resource-limits.js';
-import { type WatchdogOptions, watchdogOptions } from './watchdog.js';
+import { type BlockingWorkOptions, DEFAULT_BLOCKING_WORK } from './threads/blocking-work.js';
+import { MAX_THREADS } from './threads/placement.js';
+import { resourceLimits, type ThreadResourceLimits } from './threads/resource-limits.js';
+import { type WatchdogOptions, watchdogOptions } from './threads/watchdog.js';
 
 export interface SchedulerOptions {
   /** Names the node in its pids. @default 'nonode@nohost' */

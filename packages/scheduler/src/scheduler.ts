@@ -4,34 +4,34 @@
  */
 import type { Audience } from './audience.js';
 import { SUPERVISION, SupervisionLog, type SupervisionReport } from './behaviours/supervision-report.js';
-import { BlockingWork, type BlockingWorkState } from './blocking-work.js';
-import { Cores } from './cores.js';
 import type { ProcessBody, ProcessDefinition } from './definition.js';
+import type { SharedMessage } from './encoding/shared-message.js';
 import type { ExitReason } from './exit-reason.js';
 import { ExitWatch } from './exit-watch.js';
-import { openDesk } from './home-control.js';
 import type { ProcessInfo } from './inspection/process-info.js';
 import { assemble, SNAPSHOT_TIMEOUT_MS, type Snapshot, snapshotOfThread } from './inspection/snapshot.js';
 import { Snapshots } from './inspection/snapshots.js';
 import { beginTrace, resolveTraceOptions, type Trace, type TraceOptions } from './inspection/trace.js';
 import { limitLog } from './log-limit.js';
-import { wakefulness } from './mesh.js';
 import { NameAuthority, registerProcess } from './names.js';
 import { type AnyPid, type NodeName, type Pid, parsePid } from './pid.js';
-import { Placement } from './placement.js';
 import type { Via } from './registry.js';
 import type { RemotePort, SignalEndpoint } from './remote.js';
 import { HOME, Runtime } from './runtime.js';
 import { resolveSchedulerOptions, type SchedulerOptions } from './scheduler-options.js';
 import type { AttachedProcess, Destination, LocalSpawnOptions, SpawnOptions } from './self.js';
 import type { Service } from './services.js';
-import type { SharedMessage } from './shared-message.js';
 import { type AttachOptions, Spawner } from './spawner.js';
-import type { ThreadInfo } from './thread-control.js';
-import type { ThreadHost } from './thread-host.js';
-import { ThreadPool } from './thread-pool.js';
-import { DEFAULT_WATCHDOG, tellIfHomeIsHeld } from './watchdog.js';
-import { workerThreads } from './worker-threads.js';
+import { BlockingWork, type BlockingWorkState } from './threads/blocking-work.js';
+import { Cores } from './threads/cores.js';
+import { openDesk } from './threads/home-control.js';
+import { wakefulness } from './threads/mesh.js';
+import { Placement } from './threads/placement.js';
+import type { ThreadInfo } from './threads/thread-control.js';
+import type { ThreadHost } from './threads/thread-host.js';
+import { ThreadPool } from './threads/thread-pool.js';
+import { DEFAULT_WATCHDOG, tellIfHomeIsHeld } from './threads/watchdog.js';
+import { workerThreads } from './threads/worker-threads.js';
 
 export class Scheduler implements SignalEndpoint, AsyncDisposable {
   readonly options: Readonly<SchedulerOptions>;

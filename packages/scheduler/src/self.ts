@@ -12,9 +12,9 @@ import type { OfferOptions } from './offer.js';
 import type { AnyPid, NodeName, Pid, Ref } from './pid.js';
 import type { ReceiveOptions } from './process.js';
 import type { Via } from './registry.js';
-import type { ThreadResourceLimits } from './resource-limits.js';
 import type { Registered } from './signal.js';
 import type { AttachOptions } from './spawner.js';
+import type { ThreadResourceLimits } from './threads/resource-limits.js';
 
 /** Where a message can be sent: a pid, a name registered on this node or on another, or a name of a registry. */
 export type Destination<M = unknown> = Pid<M> | Registered | Via;

@@ -5,11 +5,12 @@
  * a service finds that every signal has arrived that the same thread sent before it asked, if it looks before it waits for
  * anything. Parcels never come from a peer, so a service knows that who asks is a process of this node.
  */
+
+import { portableError, reviveError } from './encoding/portable-error.js';
 import { ThreadDownError } from './errors.js';
-import type { ServiceControl } from './parcel.js';
 import type { Pid } from './pid.js';
-import { portableError, reviveError } from './portable-error.js';
 import { HOME, type Runtime } from './runtime.js';
+import type { ServiceControl } from './threads/parcel.js';
 
 /** Answers a request of the process `from`. What it throws is thrown at whoever asked. */
 export type Service = (from: Pid, body: unknown) => unknown;

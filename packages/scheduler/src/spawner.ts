@@ -8,18 +8,18 @@
  *      same way, so it finds the link; a parent that has died meanwhile is answered for with `noproc`.
  */
 import { loadDefinition, type ProcessBody, type ProcessDefinition } from './definition.js';
+import { portableError, reviveError } from './encoding/portable-error.js';
 import { OptionError, SpawnError, ThreadDownError } from './errors.js';
-import type { SpawnControl, SpawnSettings } from './parcel.js';
 import type { Pid, Ref } from './pid.js';
-import type { Placement } from './placement.js';
-import { portableError, reviveError } from './portable-error.js';
 import type { Process } from './process.js';
 import { AttachedSelf, ProcessSelf, type SelfServices } from './process-self.js';
 import type { Via } from './registry.js';
-import { resourceLimits, type ThreadResourceLimits } from './resource-limits.js';
 import { HOME, type Runtime } from './runtime.js';
 import type { AttachedProcess, LocalSpawnOptions, SpawnOptions } from './self.js';
 import { addLink, addMonitor } from './signals.js';
+import type { SpawnControl, SpawnSettings } from './threads/parcel.js';
+import type { Placement } from './threads/placement.js';
+import { resourceLimits, type ThreadResourceLimits } from './threads/resource-limits.js';
 
 interface PendingSpawn {
   readonly thread: number;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { encodeMessage, encodeMessageToName, encodeMonitorName, encodeSignal } from '../src/encoding/signal-codec.js';
 import { flowOfPid, flowOfSignal } from '../src/flow.js';
 import { formatPid, parseNodeName, type Ref } from '../src/pid.js';
-import { encodeMessage, encodeMessageToName, encodeMonitorName, encodeSignal } from '../src/signal-codec.js';
 
 const node = parseNodeName('a.b-c@10.0.0.1:4370'.replace('a.b-c', 'a_b-c'));
 const pid = (thread: number, serial: number) => formatPid({ node, creation: 77, thread, serial });

@@ -11,9 +11,9 @@ import {
   stopServer,
 } from '@liminal-node/scheduler';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { encodeSignal } from '../src/encoding/signal-codec.js';
 import { parsePid } from '../src/pid.js';
 import type { Signal } from '../src/signal.js';
-import { encodeSignal } from '../src/signal-codec.js';
 import { probe } from './behaviours/fixtures/servers.js';
 import { SILENT, TwoNodes } from './two-nodes.js';
 import { type Actor, freshName } from './world.js';

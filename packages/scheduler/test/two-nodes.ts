@@ -1,6 +1,6 @@
 /** Two nodes in one OS process: their schedulers are real, and the connection between them hands bytes over. */
 import { type NodeName, Scheduler } from '@liminal-node/scheduler';
-import { SIGNAL_OP } from '../src/signal-codec.js';
+import { SIGNAL_OP } from '../src/encoding/signal-codec.js';
 import { puppet } from './fixtures/puppet.js';
 import { Actor } from './world.js';
 

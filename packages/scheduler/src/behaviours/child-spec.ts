@@ -7,9 +7,9 @@
  */
 import type { BackOff } from '../back-off.js';
 import type { ProcessDefinition } from '../definition.js';
+import { checkPortable } from '../encoding/portable.js';
 import { OptionError } from '../errors.js';
 import { anything, type OptionChecks, oneOf, resolveOptions } from '../options.js';
-import { checkPortable } from '../portable.js';
 import type { SpawnOptions } from '../self.js';
 import { backOffCheck } from './restart-back-off.js';
 import type { StartableDefinition } from './server-start.js';

@@ -11,9 +11,10 @@
  * - A timer that was held up sends as soon as it can. `sendEvery` leaves out what it has missed and keeps to
  *   its beat.
  */
+
+import { checkPortable, freezeMessage } from '../encoding/portable.js';
 import { ReceiveTimeoutError } from '../errors.js';
 import { type AnyPid, parseNodeName, type Ref } from '../pid.js';
-import { checkPortable, freezeMessage } from '../portable.js';
 import type { AttachedProcess, Destination, Self } from '../self.js';
 import { type DownMessage, isDown } from '../signal.js';
 

@@ -12,9 +12,10 @@
  * may be missing among the processes, and a message may be counted in no mailbox or in two.
  * A thread that ends meanwhile is left out, and so is one that is blocked: it is named as `silent`.
  */
-import type { BlockingWorkState } from '../blocking-work.js';
+
 import { type NodeName, nodePrefix, type Pid, pidPrefix } from '../pid.js';
 import type { Runtime, RuntimeCounters } from '../runtime.js';
+import type { BlockingWorkState } from '../threads/blocking-work.js';
 import { ProcessRows, ProcessRowWriter, type ThreadRows } from './process-rows.js';
 import { inSlices } from './slices.js';
 import { SupervisionTree } from './supervision-tree.js';

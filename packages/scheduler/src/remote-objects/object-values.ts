@@ -6,10 +6,10 @@
  * that each thread loads. What a handler would transfer is copied.
  */
 import { transferHandlers } from 'comlink';
+import { decodeUntrusted, encodeValue } from '../encoding/value-codec.js';
 import { ProtocolError } from '../errors.js';
 import { reasonOfThrown } from '../exit-reason.js';
 import { isPid, type Pid } from '../pid.js';
-import { decodeUntrusted, encodeValue } from '../value-codec.js';
 
 /** One argument or result on its way. */
 export interface Item {

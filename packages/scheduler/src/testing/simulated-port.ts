@@ -1,6 +1,6 @@
 /** Both ends of a way between two simulated threads. Each batch that arrives is a step of the thread it is for. */
-import type { ByteWriter } from '../bytes.js';
-import type { MeshPort } from '../mesh-port.js';
+import type { ByteWriter } from '../encoding/bytes.js';
+import type { MeshPort } from '../threads/mesh-port.js';
 import type { Lane } from './agenda.js';
 
 /** Where batches arrive, once a thread has opened the port. */

@@ -54,7 +54,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     foundBy: 'A6 B11 C8:',
   },
   'only home is told of a lost thread': {
-    file: 'thread-pool.js',
+    file: 'threads/thread-pool.js',
     from: "this.#runtime.broadcast({ type: 'threadDown', thread, reason }); this.#runtime.losses.thread",
     to: 'this.#runtime.losses.thread',
     foundBy: 'A6 B11 C8:',

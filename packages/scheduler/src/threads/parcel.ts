@@ -1,0 +1,241 @@
+/**
+ * What threads of one node send each other: parcels, each behind its length in 32 bits, and each one of
+ *
+ *   message    from one process of this node to another
+ *   signal     between two processes of this node
+ *   inbound    a signal that came from a peer, for a process of the receiving thread
+ *   outbound   a signal for a peer, on its way to the home thread
+ *   multicast  one message for many processes of the receiving thread, decoded once for all of them
+ *   control    what threads tell each other about themselves: spawns, freed names, lost threads and nodes
+ *
+ * Parcels are trusted: they never leave the OS process.
+ */
+import { ByteReader, type ByteWriter } from '../encoding/bytes.js';
+import type { NodeLife } from '../encoding/signal-codec.js';
+import { decodeValue, encodeValue } from '../encoding/value-codec.js';
+import type { ValueReader } from '../encoding/value-reader.js';
+import type { ExitReason } from '../exit-reason.js';
+import type { MailboxBound } from '../mailbox.js';
+import type { NodeName, Pid, Ref } from '../pid.js';
+import type { Via } from '../registry.js';
+import type { Outbox } from './outbox.js';
+
+const KIND = { message: 1, codedMessage: 2, signal: 3, inbound: 4, outbound: 5, multicast: 6, control: 7 } as const;
+const ANY_LENGTH = 0xffffffff;
+
+/** In front of each parcel: its length, without these bytes. */
+export const PREFIX_BYTES = 4;
+
+/** Of a message: kind and serial. */
+const MESSAGE_HEAD_BYTES = 7;
+
+/** How a process is to be started; portable. */
+export interface SpawnSettings {
+  readonly parent?: Pid;
+  readonly link?: boolean;
+  readonly monitor?: Ref;
+  readonly trapExit?: boolean;
+  readonly name?: string | Via;
+  readonly label?: string;
+  readonly mailbox?: Partial<MailboxBound>;
+}
+
+export type Control =
+  | {
+      readonly type: 'spawn';
+      readonly request: number;
+      readonly module: string;
+      readonly name: string;
+      readonly args: readonly unknown[];
+      readonly settings: SpawnSettings;
+    }
+  | { readonly type: 'spawned'; readonly request: number; readonly pid: Pid }
+  | { readonly type: 'spawnFailed'; readonly request: number; readonly error: Error }
+  | {
+      readonly type: 'request';
+      readonly request: number;
+      readonly from: Pid;
+      readonly service: string;
+      readonly body: unknown;
+    }
+  | { readonly type: 'answered'; readonly request: number; readonly value: unknown }
+  | { readonly type: 'refused'; readonly request: number; readonly error: Error }
+  /** That grant of the name to that process has ended, and those before it. */
+  | { readonly type: 'nameFreed'; readonly name: string; readonly pid: Pid; readonly grant: number }
+  /** From home: turn the event loop once, and show that it turns. */
+  | { readonly type: 'ping' }
+  /** To home: the way to that thread is open, and it hears of names that are freed from now on. */
+  | { readonly type: 'wayOpen'; readonly thread: number }
+  /** To home: the process that this thread was started for has ended. */
+  | { readonly type: 'released' }
+  | { readonly type: 'nodeDown'; readonly node: NodeName; readonly creation: number }
+  | {
+      readonly type: 'peerThreadDown';
+      readonly node: NodeName;
+      readonly creation: number;
+      readonly thread: number;
+      readonly reason: ExitReason;
+    }
+  | { readonly type: 'threadDown'; readonly thread: number; readonly reason: ExitReason };
+
+/** What threads say to each other about starting processes. */
+export type SpawnControl = Extract<Control, { type: 'spawn' | 'spawned' | 'spawnFailed' }>;
+
+/** What a thread asks home for, and is answered. */
+export type ServiceControl = Extract<Control, { type: 'request' | 'answered' | 'refused' }>;
+
+export interface ParcelHandler {
+  /** @param bytes what it took on its way. */
+  message(serial: number, value: unknown, bytes: number): void;
+  /** The bytes that these three are given change with the next parcel. */
+  signal(bytes: Uint8Array): void;
+  inbound(source: NodeLife, bytes: Uint8Array): void;
+  multicast(serials: readonly number[], message: Uint8Array, trusted: boolean): void;
+  /** @param bytes its own to keep. */
+  outbound(target: NodeLife, mustDeliver: boolean, bytes: Uint8Array): void;
+  control(thread: number, control: Control): void;
+}
+
+/** @throws NotPortableError, and then nothing is written. */
+export function writeMessage(outbox: Outbox, serial: number, message: unknown): void {
+  const { writer } = outbox;
+  const start = writer.length;
+  begin(writer, KIND.message).u48(serial);
+  if (outbox.writeValue(message)) return end(writer, start);
+  writer.setLength(start);
+  // It may read the message again, and a getter in it write something else first.
+  writeCodedMessage(outbox, serial, encodeValue(message));
+}
+
+function writeCodedMessage({ writer }: Outbox, serial: number, payload: Uint8Array): void {
+  const start = writer.length;
+  begin(writer, KIND.codedMessage).u48(serial).raw(payload);
+  end(writer, start);
+}
+
+export function writeSignal({ writer }: Outbox, signal: Uint8Array): void {
+  const start = writer.length;
+  begin(writer, KIND.signal).raw(signal);
+  end(writer, start);
+}
+
+export function writeInbound({ writer }: Outbox, source: NodeLife, signal: Uint8Array): void {
+  const start = writer.length;
+  begin(writer, KIND.inbound).text(source.node).u32(source.creation).raw(signal);
+  end(writer, start);
+}
+
+export function writeOutbound({ writer }: Outbox, target: NodeLife, mustDeliver: boolean, signal: Uint8Array): void {
+  const start = writer.length;
+  begin(writer, KIND.outbound).text(target.node).u32(target.creation);
+  writer.u8(mustDeliver ? 1 : 0).raw(signal);
+  end(writer, start);
+}
+
+export function writeMulticast(
+  { writer }: Outbox,
+  serials: Iterable<number>,
+  count: number,
+  message: Uint8Array,
+  trusted: boolean,
+): void {
+  const start = writer.length;
+  begin(writer, KIND.multicast)
+    .u8(trusted ? 1 : 0)
+    .u32(count);
+  for (const serial of serials) writer.u48(serial);
+  writer.raw(message);
+  end(writer, start);
+}
+
+export function writeControl({ writer }: Outbox, control: Control): void {
+  // Encoded first: what is not portable must throw before the batch holds half a parcel.
+  const bytes = encodeValue(control);
+  const start = writer.length;
+  begin(writer, KIND.control).raw(bytes);
+  end(writer, start);
+}
+
+function begin(writer: ByteWriter, kind: number): ByteWriter {
+  return writer.u32(0).u8(kind);
+}
+
+function end(writer: ByteWriter, start: number): void {
+  writer.patchU32(start, writer.length - start - PREFIX_BYTES);
+}
+
+/**
+ * Where the parcel at `at` ends, or -1 where not all of it is there.
+ * @param stop where the bytes that are there end.
+ */
+export function endOfParcel(bytes: Buffer, at: number, stop: number): number {
+  if (stop - at < PREFIX_BYTES) return -1;
+  const end = at + PREFIX_BYTES + readU32(bytes, at);
+  return end <= stop ? end : -1;
+}
+
+/**
+ * Hands a parcel to `handler`.
+ * @param values reads what the other thread's outbox has written.
+ */
+export function readParcel(
+  bytes: Buffer,
+  at: number,
+  end: number,
+  thread: number,
+  values: ValueReader,
+  handler: ParcelHandler,
+): void {
+  const body = at + PREFIX_BYTES;
+  const kind = bytes[body];
+  if (kind === KIND.message) {
+    const serial = readU16(bytes, body + 1) * 0x100000000 + readU32(bytes, body + 3);
+    handler.message(serial, values.read(bytes, body + MESSAGE_HEAD_BYTES), end - body);
+    return;
+  }
+  const reader = new ByteReader(bytes.subarray(body + 1, end));
+  switch (kind) {
+    case KIND.codedMessage: {
+      const serial = reader.u48();
+      handler.message(serial, decodeValue(reader.rest()), end - body);
+      break;
+    }
+    case KIND.signal:
+      handler.signal(reader.rest());
+      break;
+    case KIND.inbound:
+      handler.inbound(readLife(reader), reader.rest());
+      break;
+    case KIND.outbound: {
+      const target = readLife(reader);
+      const mustDeliver = reader.u8() === 1;
+      handler.outbound(target, mustDeliver, Buffer.from(reader.rest()));
+      break;
+    }
+    case KIND.multicast: {
+      const trusted = reader.u8() === 1;
+      const serials: number[] = [];
+      for (let left = reader.count(6); left > 0; left--) serials.push(reader.u48());
+      handler.multicast(serials, reader.rest(), trusted);
+      break;
+    }
+    case KIND.control:
+      handler.control(thread, decodeValue(reader.rest()) as Control);
+      break;
+    default:
+      throw new TypeError(`parcel of unknown kind ${kind}`);
+  }
+}
+
+function readLife(reader: ByteReader): NodeLife {
+  const node = reader.text(ANY_LENGTH) as NodeName;
+  return { node, creation: reader.u32() };
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  return readU16(bytes, at) * 0x10000 + readU16(bytes, at + 2);
+}
+
+function readU16(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+}

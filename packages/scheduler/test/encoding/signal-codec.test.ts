@@ -1,0 +1,195 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  decodeSignal,
+  encodeMessage,
+  encodeMessageToName,
+  encodeMonitorName,
+  encodeSignal,
+  MAX_NAME_BYTES,
+  readHead,
+  SIGNAL_OP,
+} from '../../src/encoding/signal-codec.js';
+import { ProtocolError } from '../../src/errors.js';
+import type { ExitReason } from '../../src/exit-reason.js';
+import { formatPid, formatRef, MAX_SERIAL, type NodeName } from '../../src/pid.js';
+import type { Signal } from '../../src/signal.js';
+
+const source = { node: 'from@host' as NodeName, creation: 11 };
+const target = { node: 'to@host' as NodeName, creation: 22 };
+
+const address = fc.record({ thread: fc.nat(0xffffffff), serial: fc.nat(MAX_SERIAL) });
+const from = address.map((at) => formatPid({ ...source, ...at }));
+const to = address.map((at) => formatPid({ ...target, ...at }));
+const ref = fc.tuple(fc.nat(), fc.nat()).map(([thread, serial]) => formatRef(source.node, 11, thread, serial));
+const reason: fc.Arbitrary<ExitReason> = fc.oneof(
+  fc.constantFrom<ExitReason>('normal', 'shutdown', 'kill', 'killed', 'noproc', 'noconnection'),
+  fc.record({ error: fc.record({ name: fc.string(), message: fc.string() }) }),
+  fc.record({ shutdown: fc.array(fc.oneof(fc.string(), fc.integer(), fc.boolean())) }),
+);
+
+const signal: fc.Arbitrary<Signal> = fc.oneof(
+  fc.record({ type: fc.constant('link' as const), from, to }),
+  fc.record({ type: fc.constant('unlink' as const), from, to }),
+  fc.record({ type: fc.constant('monitor' as const), from, to, ref }),
+  fc.record({ type: fc.constant('demonitor' as const), from, to, ref }),
+  fc.record({ type: fc.constant('monitored' as const), from, to, ref }),
+  fc.record({ type: fc.constant('exit' as const), from, to, reason, linked: fc.boolean() }),
+  fc.record({ type: fc.constant('down' as const), from, to, ref, reason }),
+);
+
+describe('every signal comes back as it was', () => {
+  test.each([true, false])('where the bytes are trusted: %s', (trusted) => {
+    fc.assert(
+      fc.property(signal, (given) => {
+        const bytes = encodeSignal(given);
+        expect(decodeSignal(bytes, source, target, trusted)).toEqual(given);
+      }),
+    );
+  });
+
+  test('and its head names its target without reading the rest', () => {
+    fc.assert(
+      fc.property(signal, (given) => {
+        const head = readHead(encodeSignal(given));
+        expect(head.kind).toBe('signal');
+        if (head.kind === 'signal') expect(formatPid({ ...target, ...head.to })).toBe(given.to);
+      }),
+    );
+  });
+
+  test('a message by pid or by name', () => {
+    fc.assert(
+      fc.property(address, address, fc.string({ maxLength: 60 }), fc.uint8Array(), (at, by, name, payload) => {
+        const direct = readHead(encodeMessage(at, by, payload));
+        expect({ ...direct, payload: [...(direct as { payload: Uint8Array }).payload] }).toEqual({
+          kind: 'message',
+          to: at,
+          payload: [...payload],
+        });
+        const named = readHead(encodeMessageToName(name, by, payload));
+        expect({ ...named, payload: [...(named as { payload: Uint8Array }).payload] }).toEqual({
+          kind: 'messageToName',
+          name,
+          payload: [...payload],
+        });
+      }),
+    );
+  });
+});
+
+test('a monitor of a name comes back as it was', () => {
+  fc.assert(
+    fc.property(fc.string({ maxLength: 60 }), address, ref, (name, by, given) => {
+      expect(readHead(encodeMonitorName(name, by, given))).toEqual({ kind: 'monitorName', name, from: by, ref: given });
+    }),
+  );
+});
+
+describe('what may not travel', () => {
+  test('a reason that is no portable value is replaced, because the end must be told all the same', () => {
+    const bytes = encodeSignal({
+      type: 'exit',
+      from: formatPid({ ...source, thread: 0, serial: 1 }),
+      to: formatPid({ ...target, thread: 0, serial: 1 }),
+      reason: { why: () => {} },
+      linked: true,
+    });
+    expect(decodeSignal(bytes, source, target, true)).toMatchObject({ reason: { error: { name: 'NotPortable' } } });
+  });
+
+  test('the node and the life of either end: the carrier implies them', () => {
+    const bytes = encodeSignal({
+      type: 'link',
+      from: formatPid({ node: 'third@host' as NodeName, creation: 99, thread: 3, serial: 4 }),
+      to: formatPid({ node: 'fourth@host' as NodeName, creation: 98, thread: 1, serial: 2 }),
+    });
+    expect(decodeSignal(bytes, source, target, false)).toEqual({
+      type: 'link',
+      from: formatPid({ ...source, thread: 3, serial: 4 }),
+      to: formatPid({ ...target, thread: 1, serial: 2 }),
+    });
+  });
+});
+
+describe('bytes of a stranger', () => {
+  function read(bytes: Uint8Array): void {
+    for (const attempt of [() => readHead(bytes), () => decodeSignal(bytes, source, target, false)]) {
+      try {
+        attempt();
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error;
+      }
+    }
+  }
+
+  test('random ones raise nothing but ProtocolError', () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), read), { numRuns: 5000 });
+  });
+
+  test('random ones behind every operation raise nothing but ProtocolError', () => {
+    const op = fc.constantFrom(...Object.values(SIGNAL_OP));
+    const bytes = fc
+      .tuple(op, fc.uint8Array({ maxLength: 60 }))
+      .map(([first, rest]) => Uint8Array.from([first, ...rest]));
+    fc.assert(fc.property(bytes, read), { numRuns: 5000 });
+  });
+
+  test('signals with bytes changed, cut or added raise nothing but ProtocolError', () => {
+    const changes = fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(signal, changes, fc.integer({ min: -20, max: 20 }), (given, mutations, longer) => {
+        const whole = encodeSignal(given);
+        const bytes = new Uint8Array(Math.max(0, whole.length + longer));
+        bytes.set(whole.subarray(0, bytes.length));
+        for (const [at, value] of mutations) if (bytes.length > 0) bytes[at % bytes.length] = value;
+        read(bytes);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  test('an operation of a later version is refused by name', () => {
+    for (const attempt of [
+      () => readHead(Uint8Array.of(99)),
+      () => decodeSignal(Uint8Array.from([99, ...new Uint8Array(20)]), source, target, false),
+    ]) {
+      expect(attempt).toThrow(expect.objectContaining({ reason: 'unknown signal' }));
+    }
+  });
+
+  test('bytes behind the end are refused', () => {
+    const link = encodeSignal({
+      type: 'link',
+      from: formatPid({ ...source, thread: 0, serial: 1 }),
+      to: formatPid({ ...target, thread: 0, serial: 1 }),
+    });
+    const longer = Uint8Array.from([...link, 0]);
+    expect(() => decodeSignal(longer, source, target, false)).toThrow(
+      expect.objectContaining({ reason: 'trailing bytes' }),
+    );
+  });
+
+  test('a name longer than names can be is refused', () => {
+    const at = { thread: 0, serial: 1 };
+    const bytes = encodeMessageToName('n'.repeat(MAX_NAME_BYTES + 1), at, new Uint8Array());
+    expect(() => readHead(bytes)).toThrow(expect.objectContaining({ reason: 'too long' }));
+  });
+});
+
+test('operations keep their numbers', () => {
+  expect(SIGNAL_OP).toEqual({
+    message: 1,
+    messageToName: 2,
+    link: 3,
+    unlink: 4,
+    monitor: 5,
+    demonitor: 6,
+    exit: 7,
+    down: 8,
+    offer: 9,
+    unlinked: 10,
+    monitorName: 11,
+    monitored: 12,
+  });
+});
