@@ -100,6 +100,7 @@ export {
   startTimer,
   stopServer,
   type TaskDefinition,
+  type ThreadDownEvent,
   TraceError,
   type TraceEvent,
   type TransitionOptions,

@@ -45,7 +45,7 @@ import { type Health, type HttpServer, startHttp } from './http-server.js';
 import { type ClusterMember, membersOf } from './members.js';
 import { createNodeMetrics } from './node-metrics.js';
 import { answerRequests, REQUESTS_NAME, type RequestCounters } from './node-requests.js';
-import { type NodeOptions, parseListenAddress, resolveNodeOptions } from './options.js';
+import { type NodeOptions, parseListenAddress, resolveNodeOptions, schedulerTuning } from './options.js';
 import { unmetConditions } from './readiness.js';
 import { Visits } from './visits.js';
 
@@ -164,11 +164,7 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
       await Scheduler.start({
         node: name,
         logger,
-        ...(options.threads !== undefined && { threads: options.threads }),
-        ...(options.watchdog !== undefined && { watchdog: options.watchdog }),
-        ...(options.maxOwnThreads !== undefined && { maxOwnThreads: options.maxOwnThreads }),
-        ...(options.resourceLimits !== undefined && { resourceLimits: options.resourceLimits }),
-        ...(options.mailbox !== undefined && { mailbox: options.mailbox }),
+        ...schedulerTuning(options),
       }),
     );
     const requests: RequestCounters = { answered: 0, refused: { malformed: 0, failed: 0 } };

@@ -9,16 +9,14 @@ import {
 import {
   anything,
   type Logger,
-  type MailboxBound,
   type OptionCheck,
   type OptionChecks,
   parseNodeName,
   randomCreation,
   resolveOptions,
+  type SchedulerOptions,
   silentLogger,
   systemEnvironment,
-  type ThreadResourceLimits,
-  type WatchdogOptions,
   wholeNumber,
 } from '@liminal-node/scheduler';
 
@@ -39,7 +37,30 @@ export type DistributionTuning = Omit<
   | 'logger'
 >;
 
-export interface NodeOptions {
+/** What can be tuned of the scheduler; see `SchedulerOptions` for each and its default. */
+export type SchedulerTuning = {
+  readonly [Name in (typeof SCHEDULER_TUNING)[number]]: SchedulerOptions[Name] | undefined;
+};
+
+const SCHEDULER_TUNING = [
+  'threads',
+  'maxOwnThreads',
+  'resourceLimits',
+  'watchdog',
+  'mailbox',
+  'blockingWork',
+  'threadQueueBytes',
+  'stayAwakeUs',
+] as const;
+
+/** What of the options is the scheduler's, as far as it is set. */
+export function schedulerTuning(options: SchedulerTuning): Partial<SchedulerOptions> {
+  return Object.fromEntries(
+    SCHEDULER_TUNING.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
+  );
+}
+
+export interface NodeOptions extends SchedulerTuning {
   /**
    * The application: a supervision tree, or a function that is called with the node and may return one. It runs
    * before `startNode` resolves; when its top supervisor ends by itself, the node ends. @default none
@@ -65,22 +86,12 @@ export interface NodeOptions {
    * for new connections without a restart. @default plain TCP
    */
   readonly tls: TlsFiles | undefined;
-  /** Scheduler threads, from 0: everything on the home thread. @default one less than the processors, at least 1 */
-  readonly threads: number | undefined;
   /** No member of the cluster, and told to nobody; for tools. @default false */
   readonly hidden: boolean;
   /** Connect to the nodes that peers tell of as well. @default true */
   readonly dialLearned: boolean;
   /** Milliseconds that `drain` may take to deliver what was accepted and to stop the application. @default 10,000 */
   readonly drainTimeoutMs: number;
-  /** When a process that does not yield its thread is named, and when its thread is ended. @default 1000 ms, 30,000 ms */
-  readonly watchdog: Partial<WatchdogOptions> | undefined;
-  /** Threads for one process each (`thread: 'own'`) that there may be at once. @default 32 */
-  readonly maxOwnThreads: number | undefined;
-  /** Limits of the heap of each scheduler thread. @default Node's own */
-  readonly resourceLimits: ThreadResourceLimits | undefined;
-  /** The bound of mailboxes that ask for no other. @default 1,000,000 messages, 64 MiB, drop-newest */
-  readonly mailbox: MailboxBound | undefined;
   /** Bytes of an encoded payload; a publish beyond it is refused. @default 8 MiB */
   readonly maxPayloadBytes: number | undefined;
   /** @default see `DistributionSettings` */
@@ -130,6 +141,15 @@ function tlsFault(value: unknown): string | undefined {
 }
 
 const CHECKS: OptionChecks<NodeOptions> = {
+  // Checked by the scheduler, under the same names.
+  threads: anything,
+  maxOwnThreads: anything,
+  resourceLimits: anything,
+  watchdog: anything,
+  mailbox: anything,
+  blockingWork: anything,
+  threadQueueBytes: anything,
+  stayAwakeUs: anything,
   app: appFault,
   name,
   listen: address,
@@ -140,15 +160,9 @@ const CHECKS: OptionChecks<NodeOptions> = {
   cookie: anything,
   cookieFile: anything,
   tls: tlsFault,
-  threads: optional(wholeNumber(0, 255)),
   hidden: anything,
   dialLearned: anything,
   drainTimeoutMs: wholeNumber(0),
-  // Checked by the scheduler, under the same names.
-  watchdog: anything,
-  maxOwnThreads: anything,
-  resourceLimits: anything,
-  mailbox: anything,
   maxPayloadBytes: optional(wholeNumber(1, DISTRIBUTION_DEFAULTS.maxFrameBytes / 2)),
   distribution: anything,
   logger: anything,
@@ -157,6 +171,14 @@ const CHECKS: OptionChecks<NodeOptions> = {
 /** @throws OptionError that names the option. */
 export function resolveNodeOptions(given: Partial<NodeOptions> | undefined): Readonly<NodeOptions> {
   const defaults: NodeOptions = {
+    threads: undefined,
+    maxOwnThreads: undefined,
+    resourceLimits: undefined,
+    watchdog: undefined,
+    mailbox: undefined,
+    blockingWork: undefined,
+    threadQueueBytes: undefined,
+    stayAwakeUs: undefined,
     app: undefined,
     name: `node-${randomCreation(systemEnvironment).toString(36)}@127.0.0.1`,
     listen: '127.0.0.1:0',
@@ -166,14 +188,9 @@ export function resolveNodeOptions(given: Partial<NodeOptions> | undefined): Rea
     cookie: undefined,
     cookieFile: undefined,
     tls: undefined,
-    threads: undefined,
     hidden: false,
     dialLearned: true,
     drainTimeoutMs: 10_000,
-    watchdog: undefined,
-    maxOwnThreads: undefined,
-    resourceLimits: undefined,
-    mailbox: undefined,
     maxPayloadBytes: undefined,
     distribution: {},
     logger: silentLogger,

@@ -33,6 +33,13 @@ export interface StallEvent extends Blocker {
   readonly thread: number;
 }
 
+/** A scheduler thread was lost with all its processes. Told on the home thread, which replaces it. */
+export interface ThreadDownEvent {
+  readonly thread: number;
+  /** What its processes ended with. */
+  readonly reason: ExitReason;
+}
+
 /** Messages or signals reached nobody. */
 export interface DropEvent {
   /** `mailbox full`, `no such process`, …: the reasons that `RuntimeCounters.dropped` counts. */
@@ -48,6 +55,7 @@ export const DIAGNOSTICS = {
   exit: channel('liminal:process:exit'),
   restart: channel('liminal:supervisor:restart'),
   stall: channel('liminal:thread:stall'),
+  threadDown: channel('liminal:thread:down'),
   drop: channel('liminal:message:drop'),
 } as const;
 
@@ -56,6 +64,7 @@ interface Events {
   readonly exit: ExitEvent;
   readonly restart: RestartEvent;
   readonly stall: StallEvent;
+  readonly threadDown: ThreadDownEvent;
   readonly drop: DropEvent;
 }
 

@@ -100,6 +100,7 @@ export {
   type RestartEvent,
   type SpawnEvent,
   type StallEvent,
+  type ThreadDownEvent,
 } from './diagnostics.js';
 export * from './encoding/bytes.js';
 export { SharedMessage } from './encoding/shared-message.js';

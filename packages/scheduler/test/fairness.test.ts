@@ -1,5 +1,6 @@
 /** Busy processes keep neither others nor the event loop from their turn (A25, invariant 47). */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { MESSAGES_PER_RUN } from '../src/run-queue.js';
 import { Scheduler } from '../src/scheduler.js';
 import type { Self } from '../src/self.js';
 import { ManualEnvironment, microtasks } from './manual-environment.js';
@@ -58,7 +59,8 @@ test('more busy processes than anybody has threads all get on alike', async () =
     }, []);
   }
   while (Math.max(...counts) < 5000) await microtasks();
-  expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(128);
+  // On a busy machine a run may be cut short, because its thread was not running for as long as a turn may last.
+  expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(10 * MESSAGES_PER_RUN);
 });
 
 test('a handler whose messages take long leaves the rest of them for its next turn', async () => {

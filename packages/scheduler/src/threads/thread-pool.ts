@@ -11,7 +11,9 @@
  * takes its place. Once its process has ended and all that this caused is posted, it says so and is ended; links
  * and monitors that reach it too late are answered as for any dead process.
  */
+
 import type { Remote } from 'comlink';
+import { DIAGNOSTICS, publishEvent } from '../diagnostics.js';
 import { encodeThreadDown } from '../encoding/signal-codec.js';
 import type { Timer } from '../environment.js';
 import { SpawnError, ThreadDownError } from '../errors.js';
@@ -282,6 +284,7 @@ export class ThreadPool<Port> {
     if (this.#stopping || reason === 'noproc') return;
     this.#lost++;
     this.#options.logger.error({ thread, reason }, 'scheduler thread ended');
+    if (DIAGNOSTICS.threadDown.hasSubscribers) publishEvent('threadDown', { thread, reason });
     // A thread that never came up is the business of whoever started it.
     if (wasPlaceable) this.#replaceLater(birth?.at ?? 0);
   };

@@ -1,5 +1,6 @@
 /** How a thread can end, what its processes end with, and what is left of what they had asked for. */
 import { execFileSync } from 'node:child_process';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,11 +46,16 @@ describe('the reason of a process whose thread has ended', () => {
     expect(await survivor.do('whereis', 'nobody')).toBeUndefined();
   });
 
-  test('tells the code that process.exit was called with', async () => {
+  test('tells the code that process.exit was called with, also on a diagnostics channel', async () => {
+    const events: unknown[] = [];
+    const take = (event: unknown): void => void events.push(event);
+    subscribe('liminal:thread:down', take);
     const [first] = await start();
     const reason = await endsWith(first, await scheduler.spawn(exiter, [7], { thread: first }));
     expect(reason).toEqual({ threadDown: { thread: first, cause: 'exit', code: 7 } });
     await replaced();
+    unsubscribe('liminal:thread:down', take);
+    expect(events).toEqual([{ thread: first, reason }]);
   });
 
   test('failure F7: is told although the thread waits in native code, which nobody can end', async () => {
