@@ -170,7 +170,7 @@ describe('start', () => {
     // Threads write to stdout by way of the home thread; without any, lines come in the order of their cause.
     const flags = ['--app', 'app.mjs', '--threads', '0'];
 
-    it('stops it in reverse order on SIGTERM, kills a child that hangs, and says so with exit code 1', async () => {
+    it('stops it in reverse order on SIGTERM, kills a child that hangs, and says so with exit code 1 (failure F14)', async () => {
       const children = `[child(worker, ['first']), child(worker, ['hangs'], { id: 'two', shutdown: 50 }),
         child(worker, ['last'], { id: 'three' })]`;
       const home = folder(`defineSupervisor(import.meta.url, 'shop', () => ({ children: ${children} }))`);

@@ -188,7 +188,7 @@ describe('the end', () => {
     expect(environment.timers).toBe(0);
   });
 
-  test('of the first in a chain of 100,000 linked processes ends them all', async () => {
+  test('of the first in a chain of 100,000 linked processes ends them all (failure F13)', async () => {
     const length = 100_000;
     const extend = async (self: Self, left: number): Promise<void> => {
       if (left > 0) self.spawnLocal(extend, [left - 1], { link: true });
