@@ -139,7 +139,7 @@ export {
   startObject,
   wrap,
 } from './remote-objects/remote-object.js';
-export type { RuntimeCounters } from './runtime.js';
+export type { RuntimeCounters } from './runtime-options.js';
 export { Scheduler } from './scheduler.js';
 export { randomCreation, type SchedulerOptions } from './scheduler-options.js';
 export type {

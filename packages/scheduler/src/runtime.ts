@@ -22,52 +22,27 @@ import type { Environment } from './environment.js';
 import { ThreadDownError } from './errors.js';
 import { type ExitReason, isFailure, portableReason } from './exit-reason.js';
 import { Inspection } from './inspection/inspection.js';
-import type { Logger } from './logger.js';
 import { Losses } from './losses.js';
 import type { MailboxBound } from './mailbox.js';
-import { type Grant, NameTable } from './name-table.js';
+import { NameTable } from './name-table.js';
 import { ACCEPTED } from './offer.js';
-import { type AnyPid, formatPid, formatRef, type NodeName, type Pid, pidPrefix, type Ref } from './pid.js';
+import { type AnyPid, formatPid, formatRef, type Pid, pidPrefix, type Ref } from './pid.js';
 import { Process } from './process.js';
 import type { ProcessHost } from './process-host.js';
 import type { RemotePort } from './remote.js';
 import { QUEUE_FULL, Router } from './router.js';
 import { RunQueue } from './run-queue.js';
+import type { RuntimeCounters, RuntimeOptions } from './runtime-options.js';
 import { Services } from './services.js';
 import type { Signal } from './signal.js';
 import { type SignalHost, Signals, someoneAt } from './signals.js';
-import { Mesh, type MeshOptions } from './threads/mesh.js';
+import { Mesh } from './threads/mesh.js';
 import { type Control, type ParcelHandler, type SpawnControl, writeControl, writeInbound } from './threads/parcel.js';
 import { RecentProcesses } from './threads/recent-processes.js';
-import type { ThreadActivity } from './threads/thread-activity.js';
 import type { ThreadInfo } from './threads/thread-control.js';
 
 /** The home thread of every node. */
 export const HOME = 0;
-
-export interface RuntimeOptions extends MeshOptions {
-  readonly node: NodeName;
-  readonly creation: number;
-  /** This life of the thread; {@link HOME} for the home thread. */
-  readonly thread: number;
-  readonly logger: Logger;
-  readonly mailbox: MailboxBound;
-  /** Check and freeze what is sent by reference, so that a mistake fails where it is made. */
-  readonly checkMessages: boolean;
-  /** The names that are registered already. @default none */
-  readonly names?: ReadonlyMap<string, Grant>;
-  /** Where the thread shows what runs on it. @default nowhere */
-  readonly activity?: ThreadActivity;
-  /** Told of every change in the number of processes. */
-  readonly onLoad: (processes: number) => void;
-}
-
-export interface RuntimeCounters {
-  spawned: number;
-  exited: number;
-  /** Signals and messages that reached nobody, by reason. */
-  readonly dropped: Record<string, number>;
-}
 
 export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   readonly options: RuntimeOptions;

@@ -6,7 +6,7 @@ import { TwoNodes } from './two-nodes.js';
 const LINKS = 2_000;
 const BOUNCES = 20;
 
-test('A23: of 2,000 links that end by a mass exit while the connection bounces, each tells exactly once', async () => {
+test('of 2,000 links that end by a mass exit while the connection bounces, each tells exactly once', async () => {
   await using nodes = await TwoNodes.start(0);
   const { near, far } = nodes;
   const exits = new Map<Pid, ExitMessage[]>();

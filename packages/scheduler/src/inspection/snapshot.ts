@@ -14,7 +14,8 @@
  */
 
 import { type NodeName, nodePrefix, type Pid, pidPrefix } from '../pid.js';
-import type { Runtime, RuntimeCounters } from '../runtime.js';
+import type { Runtime } from '../runtime.js';
+import type { RuntimeCounters } from '../runtime-options.js';
 import type { BlockingWorkState } from '../threads/blocking-work.js';
 import { ProcessRows, ProcessRowWriter, type ThreadRows } from './process-rows.js';
 import { inSlices } from './slices.js';

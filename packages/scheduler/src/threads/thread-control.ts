@@ -8,7 +8,7 @@ import type { Logger } from '../logger.js';
 import type { MailboxBound } from '../mailbox.js';
 import type { Grant } from '../name-table.js';
 import type { NodeName, Pid } from '../pid.js';
-import type { RuntimeCounters } from '../runtime.js';
+import type { RuntimeCounters } from '../runtime-options.js';
 import type { BlockingJob } from './blocking-work.js';
 import type { News } from './news.js';
 import type { ThreadResourceLimits } from './resource-limits.js';

@@ -191,5 +191,6 @@ test('operations keep their numbers', () => {
     unlinked: 10,
     monitorName: 11,
     monitored: 12,
+    threadDown: 13,
   });
 });

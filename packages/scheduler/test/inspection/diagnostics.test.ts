@@ -87,6 +87,8 @@ describe('events', () => {
       'liminal:process:spawn',
       'liminal:process:exit',
       'liminal:supervisor:restart',
+      'liminal:thread:stall',
+      'liminal:thread:down',
       'liminal:message:drop',
     ]);
   });
