@@ -1,15 +1,12 @@
 /** How a thread can end, what its processes end with, and what is left of what they had asked for. */
-import { execFileSync } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { BroadcastChannel } from 'node:worker_threads';
 import { type ExitReason, type Pid, Scheduler, type SchedulerOptions } from '@liminal-node/scheduler';
 import { afterEach, describe, expect, test } from 'vitest';
 import { puppet } from '../fixtures/puppet.js';
 import { add, brood, exiter, hang, hog, mourner, pipeReader, waitsForWork } from '../fixtures/workers.js';
 import { microtasks } from '../manual-environment.js';
+import { NamedPipe } from '../named-pipe.js';
 import { Actor, signpost } from '../world.js';
 
 let scheduler: Scheduler;
@@ -59,24 +56,17 @@ describe('the reason of a process whose thread has ended', () => {
   });
 
   test('failure F7: is told although the thread waits in native code, which nobody can end', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'liminal-'));
-    const pipe = join(directory, 'pipe');
-    execFileSync('mkfifo', [pipe]);
-    try {
-      const [first] = await start();
-      const bystander = await actorOn(first);
-      const self = scheduler.attach();
-      scheduler.send(await scheduler.spawn(pipeReader, [pipe, self.pid], { thread: first }), 'go');
-      expect(await self.receive()).toBe('reading');
-      await scheduler.endThread(first);
-      expect(await bystander.ended).toEqual({ threadDown: { thread: first, cause: 'terminated' } });
-      await replaced();
-      expect(scheduler.threads).not.toContain(first);
-    } finally {
-      // The native call returns, and with it the thread ends.
-      writeFileSync(pipe, 'x');
-      rmSync(directory, { recursive: true });
-    }
+    using pipe = new NamedPipe();
+    const [first] = await start();
+    const bystander = await actorOn(first);
+    const self = scheduler.attach();
+    scheduler.send(await scheduler.spawn(pipeReader, [pipe.path, self.pid], { thread: first }), 'go');
+    expect(await self.receive()).toBe('reading');
+    await pipe.hasReader();
+    await scheduler.endThread(first);
+    expect(await bystander.ended).toEqual({ threadDown: { thread: first, cause: 'terminated' } });
+    await replaced();
+    expect(scheduler.threads).not.toContain(first);
   });
 });
 

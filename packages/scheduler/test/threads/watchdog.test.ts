@@ -1,18 +1,14 @@
 /** A process that does not yield its thread: named, with its stack, and ended with the thread. */
-import { execFileSync } from 'node:child_process';
 import { channel } from 'node:diagnostics_channel';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type Pid, Scheduler, type SchedulerOptions, type StallEvent } from '@liminal-node/scheduler';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { blocks } from '../fixtures/blockers.js';
 import { puppet } from '../fixtures/puppet.js';
 import { microtasks } from '../manual-environment.js';
+import { NamedPipe } from '../named-pipe.js';
 import { Actor } from '../world.js';
 
 let scheduler: Scheduler;
-let pipe = '';
 let stalls: StallEvent[];
 let warnings: { readonly fields: object; readonly message: string }[];
 const keep = (event: unknown): void => void stalls.push(event as StallEvent);
@@ -52,7 +48,7 @@ async function toldOf(thread: number): Promise<StallEvent> {
 }
 
 /** Starts a process on `thread` that blocks it in that manner, beside others that have just run. */
-async function block(manner: string, thread: number): Promise<Pid> {
+async function block(manner: string, thread: number, pipe = ''): Promise<Pid> {
   const neighbours = [await actorOn(thread), await actorOn(thread)];
   const pid = await scheduler.spawn(blocks, [manner, neighbours.map((each) => each.pid), pipe], {
     thread,
@@ -92,26 +88,19 @@ describe('a process that does not yield', () => {
     ['failure F7', 'Atomics.wait', 'blockers.ts'],
     ['failure F7', 'a pipe', 'in native code: the thread runs no JavaScript'],
   ])('%s: in %s is ended with its thread, which is replaced', async (_, manner, stack) => {
-    const directory = mkdtempSync(join(tmpdir(), 'liminal-'));
-    pipe = join(directory, 'pipe');
-    execFileSync('mkfifo', [pipe]);
-    try {
-      const [first, second] = await start({ warnAfterMs: 100, endAfterMs: 1_500 });
-      const bystander = await actorOn(first);
-      const survivor = await actorOn(second);
-      const pid = await block(manner, first);
-      const ended = (await bystander.ended) as { threadDown: { cause: string; blocker: StallEvent } };
-      expect(ended.threadDown).toMatchObject({ thread: first, cause: 'blocked', blocker: { pid } });
-      expect(ended.threadDown.blocker.forMs).toBeGreaterThanOrEqual(1_500);
-      expect(ended.threadDown.blocker.stack).toContain(stack);
-      while (scheduler.threads.length < 2) await microtasks();
-      expect(await survivor.heard()).toEqual([]);
-      expect([scheduler.threadsLost, stalls.length]).toEqual([1, 1]);
-    } finally {
-      // The native call returns, and with it the thread ends.
-      if (manner === 'a pipe') writeFileSync(pipe, 'x');
-      rmSync(directory, { recursive: true });
-    }
+    using pipe = new NamedPipe();
+    const [first, second] = await start({ warnAfterMs: 100, endAfterMs: 1_500 });
+    const bystander = await actorOn(first);
+    const survivor = await actorOn(second);
+    const pid = await block(manner, first, pipe.path);
+    if (manner === 'a pipe') await pipe.hasReader();
+    const ended = (await bystander.ended) as { threadDown: { cause: string; blocker: StallEvent } };
+    expect(ended.threadDown).toMatchObject({ thread: first, cause: 'blocked', blocker: { pid } });
+    expect(ended.threadDown.blocker.forMs).toBeGreaterThanOrEqual(1_500);
+    expect(ended.threadDown.blocker.stack).toContain(stack);
+    while (scheduler.threads.length < 2) await microtasks();
+    expect(await survivor.heard()).toEqual([]);
+    expect([scheduler.threadsLost, stalls.length]).toEqual([1, 1]);
   });
 
   test('on a thread of its own is watched as well', async () => {
