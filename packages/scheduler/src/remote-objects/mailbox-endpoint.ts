@@ -149,7 +149,7 @@ export class MailboxEndpoint implements Endpoint {
     }
     if (!isToClient(message)) return this.#mailbox.countDropped('not for a proxy');
     if (message.signal === 'answer') return this.#takeAnswer(message);
-    if (this.#monitor === undefined) this.#watch(message.pid);
+    if (typeof this.#to !== 'string') this.#to = message.pid;
   }
 
   #takeAnswer(answer: AnswerMessage): void {
@@ -212,6 +212,8 @@ export class MailboxEndpoint implements Endpoint {
 
   #find(name: Registered): void {
     if (name.node !== undefined && name.node !== this.#mailbox.node) {
+      // On the same way, so that both find the same process behind the name.
+      this.#monitor = this.#mailbox.monitor({ name: name.name, node: name.node });
       return this.#mailbox.send<ClientMessage>(name, { signal: 'client', from: this.pid });
     }
     const pid = this.#mailbox.whereis(name.name);

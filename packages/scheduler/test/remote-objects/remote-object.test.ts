@@ -126,6 +126,8 @@ onEveryPath({
     await expect(wrap(path.near, pid, NEVER).value).rejects.toMatchObject(failure('noproc'));
     const nobody: ObjectAddress<Toolbox> = { name: freshName() };
     await expect(wrap(path.near, nobody, NEVER).arrow()).rejects.toMatchObject(failure('noproc'));
+    const nobodyThere: ObjectAddress<Toolbox> = { name: freshName(), node: path.far.node };
+    await expect(wrap(path.near, nobodyThere, NEVER).arrow()).rejects.toMatchObject(failure('noproc'));
     expect(() => wrap(path.near, 'nonsense' as ObjectPid<Toolbox>)).toThrow(TypeError);
   },
 
