@@ -373,14 +373,13 @@ export class Process implements Runnable {
   #runHandler(handler: (message: unknown) => unknown): void {
     const { mailbox } = this;
     try {
-      for (let handled = 0; handled < MESSAGES_PER_RUN; handled++) {
-        const message = mailbox.take();
-        if (message === NOTHING) break;
+      for (let handled = 0; handled < MESSAGES_PER_RUN && mailbox.length > 0; handled++) {
+        // The run itself has been counted.
+        if (handled > 0 && this.#host.runIsOver()) break;
         this.handled++;
-        const result = handler(message);
+        const result = handler(mailbox.take());
         if (result instanceof Promise) result.catch((thrown) => this.#failed(thrown));
         if (!this.alive) return;
-        if (this.#host.runIsOver()) break;
       }
     } catch (thrown) {
       this.#failed(thrown);
