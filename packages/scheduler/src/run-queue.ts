@@ -126,7 +126,7 @@ export class RunQueue {
     if (--this.#messagesUntilClockRead > 0) return this.#turnOver;
     if (this.#order !== undefined) return !this.#order.goesOn();
     const now = this.#environment.now();
-    if (now - this.#clockReadAt >= this.#heldMs) this.#tellHeld(now);
+    if (now - this.#clockReadAt >= this.#heldMs) this.#tellHeld(now, this.#messagesPerClockRead);
     const perMessageMs = (now - this.#clockReadAt) / this.#messagesPerClockRead;
     this.#clockReadAt = now;
     const most = Math.min(MAX_MESSAGES_PER_CLOCK_READ, this.#messagesPerClockRead * 2);
@@ -172,7 +172,9 @@ export class RunQueue {
     this.#turnEndScheduled = false;
     if (this.#heldMs !== Number.POSITIVE_INFINITY) {
       const now = this.#environment.now();
-      if (now - this.#clockReadAt >= this.#heldMs) this.#tellHeld(now);
+      // The message behind the last reading of the clock is not counted yet.
+      const messages = this.#messagesPerClockRead - this.#messagesUntilClockRead + 1;
+      if (now - this.#clockReadAt >= this.#heldMs) this.#tellHeld(now, messages);
     }
     // First: whoever is told of the end of a turn may ask for another.
     this.#activity.endTurn();
@@ -183,9 +185,9 @@ export class RunQueue {
     }
   };
 
-  #tellHeld(now: number): void {
-    const isOne = this.#messagesPerClockRead - Math.max(0, this.#messagesUntilClockRead) <= 1;
-    this.#onHeld(now - this.#clockReadAt, isOne ? this.#activity.serial : undefined);
+  /** @param messages since the clock was read. */
+  #tellHeld(now: number, messages: number): void {
+    this.#onHeld(now - this.#clockReadAt, messages <= 1 ? this.#activity.serial : undefined);
   }
 
   /** Makes the process at that place the first. */
