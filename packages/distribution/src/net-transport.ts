@@ -1,5 +1,5 @@
 /** TCP for distribution. */
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { formatHostAndPort } from './address.js';
 import type { Connection, ConnectionHandlers, Listener, Transport } from './transport.js';
 
@@ -7,24 +7,14 @@ import type { Connection, ConnectionHandlers, Listener, Transport } from './tran
  * TCP without Nagle's delay, and without TCP's keep-alive: the heartbeat of a session finds dead peers sooner.
  */
 export const netTransport: Transport = {
-  listen: (host, port, accept, failed) =>
-    new Promise<Listener>((resolve, reject) => {
-      const server = createServer({ noDelay: true }, (socket) => {
-        const { remoteAddress = 'unknown', remotePort = 0 } = socket;
-        const handlers = accept(connectionOf(socket, formatHostAndPort(remoteAddress, remotePort)));
-        forward(socket, handlers);
-      });
-      server.once('error', reject);
-      server.listen({ host, port }, () => {
-        server.off('error', reject);
-        server.on('error', failed);
-        const address = server.address();
-        resolve({
-          port: typeof address === 'object' && address !== null ? address.port : port,
-          close: () => void server.close(),
-        });
-      });
-    }),
+  listen: (host, port, accept, failed) => {
+    const server = createServer({ noDelay: true }, (socket) => {
+      const { remoteAddress = 'unknown', remotePort = 0 } = socket;
+      const handlers = accept(connectionOf(socket, formatHostAndPort(remoteAddress, remotePort)));
+      forward(socket, handlers);
+    });
+    return listening(server, host, port, failed);
+  },
 
   dial: (host, port, handlers) => {
     const socket = connect({ host, port, noDelay: true });
@@ -33,6 +23,27 @@ export const netTransport: Transport = {
     return connectionOf(socket, formatHostAndPort(host, port));
   },
 };
+
+/** Resolves when `server` listens; errors after that go to `failed`. */
+export function listening(
+  server: Server,
+  host: string,
+  port: number,
+  failed: (error: Error) => void,
+): Promise<Listener> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      server.on('error', failed);
+      const address = server.address();
+      resolve({
+        port: typeof address === 'object' && address !== null ? address.port : port,
+        close: () => void server.close(),
+      });
+    });
+  });
+}
 
 export function connectionOf(socket: Socket, remoteAddress: string): Connection {
   return {

@@ -9,9 +9,9 @@ import type { Socket } from 'node:net';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { type Logger, silentLogger, systemEnvironment } from '@liminal-node/scheduler';
 import { formatHostAndPort } from './address.js';
-import { connectionOf, forward } from './net-transport.js';
+import { connectionOf, forward, listening } from './net-transport.js';
 import { TlsCredentialFiles, type TlsCredentials, type TlsFiles } from './tls-files.js';
-import type { ConnectionHandlers, Listener, Transport } from './transport.js';
+import type { ConnectionHandlers, Transport } from './transport.js';
 
 const MIN_VERSION = 'TLSv1.3';
 
@@ -26,55 +26,45 @@ interface Pending {
 export function createTlsTransport(files: TlsFiles, logger: Logger = silentLogger): Transport {
   const credentials = new TlsCredentialFiles(files, systemEnvironment.now, logger);
   return {
-    listen: (host, port, accept, failed) =>
-      new Promise<Listener>((resolve, reject) => {
-        let used: TlsCredentials = credentials.current();
-        const pending = new Map<string, Pending>();
-        const server = createServer({
-          ...used,
-          minVersion: MIN_VERSION,
-          requestCert: true,
-          rejectUnauthorized: true,
-          noDelay: true,
+    listen: (host, port, accept, failed) => {
+      let used: TlsCredentials = credentials.current();
+      const pending = new Map<string, Pending>();
+      const server = createServer({
+        ...used,
+        minVersion: MIN_VERSION,
+        requestCert: true,
+        rejectUnauthorized: true,
+        noDelay: true,
+      });
+      // Ahead of the server's own listener, which begins TLS with the credentials of that moment.
+      server.prependListener('connection', (socket: Socket) => {
+        const latest = credentials.current();
+        if (latest !== used) server.setSecureContext({ ...latest, minVersion: MIN_VERSION });
+        used = latest;
+        const key = keyOf(socket);
+        const entry: Pending = {
+          handlers: accept(deferred(socket, () => entry.secured)),
+          secured: undefined,
+          reason: 'closed',
+        };
+        pending.set(key, entry);
+        socket.once('close', () => {
+          pending.delete(key);
+          if (entry.secured === undefined) entry.handlers.closed(entry.reason);
         });
-        // Ahead of the server's own listener, which begins TLS with the credentials of that moment.
-        server.prependListener('connection', (socket: Socket) => {
-          const latest = credentials.current();
-          if (latest !== used) server.setSecureContext({ ...latest, minVersion: MIN_VERSION });
-          used = latest;
-          const key = keyOf(socket);
-          const entry: Pending = {
-            handlers: accept(deferred(socket, () => entry.secured)),
-            secured: undefined,
-            reason: 'closed',
-          };
-          pending.set(key, entry);
-          socket.once('close', () => {
-            pending.delete(key);
-            if (entry.secured === undefined) entry.handlers.closed(entry.reason);
-          });
-        });
-        server.on('secureConnection', (socket) => {
-          const entry = pending.get(keyOf(socket));
-          if (entry === undefined) return void socket.destroy();
-          entry.secured = socket;
-          forward(socket, entry.handlers);
-        });
-        server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
-          const entry = pending.get(keyOf(socket));
-          if (entry !== undefined) entry.reason = error.code ?? error.message;
-        });
-        server.once('error', reject);
-        server.listen({ host, port }, () => {
-          server.off('error', reject);
-          server.on('error', failed);
-          const address = server.address();
-          resolve({
-            port: typeof address === 'object' && address !== null ? address.port : port,
-            close: () => void server.close(),
-          });
-        });
-      }),
+      });
+      server.on('secureConnection', (socket) => {
+        const entry = pending.get(keyOf(socket));
+        if (entry === undefined) return void socket.destroy();
+        entry.secured = socket;
+        forward(socket, entry.handlers);
+      });
+      server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+        const entry = pending.get(keyOf(socket));
+        if (entry !== undefined) entry.reason = error.code ?? error.message;
+      });
+      return listening(server, host, port, failed);
+    },
 
     dial: (host, port, handlers) => {
       const socket = connect({ ...credentials.current(), host, port, minVersion: MIN_VERSION });
