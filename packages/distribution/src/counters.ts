@@ -19,8 +19,10 @@ export interface DistributionCounters {
   sessionsUp: number;
   /** Sessions that went down, by reason. */
   sessionsDown: ByReason;
-  /** Frames that were not delivered: `data budget`, `frame too long`, and `session down` for what was still queued. */
+  /** Frames that were not delivered: `data budget`, `frame too long`, and `session down` for what was not yet handed to the kernel. */
   dropped: ByReason;
+  /** Frames in a write that was under way when its session went down: the peer may have them or not. */
+  framesUncertain: number;
   /** Connections taken by the listener. */
   accepted: number;
   /** Connections dialled. */
@@ -52,6 +54,7 @@ export function createCounters(): DistributionCounters {
     sessionsUp: 0,
     sessionsDown: {},
     dropped: {},
+    framesUncertain: 0,
     accepted: 0,
     dialled: 0,
     dialsFailed: {},

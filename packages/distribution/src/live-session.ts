@@ -13,7 +13,7 @@ import { FEATURE } from './handshake-message.js';
 import { Heartbeat } from './heartbeat.js';
 import type { DistributionSettings } from './options.js';
 import { OutboundQueue } from './outbound-queue.js';
-import type { Lane, SendOutcome, Session } from './session.js';
+import type { DataTraffic, Lane, SendOutcome, Session } from './session.js';
 
 /** What a session tells the table. */
 export interface SessionEvents {
@@ -97,6 +97,10 @@ export class LiveSession implements Session, FrameOwner {
     return this.#connection.remoteAddress;
   }
 
+  get traffic(): DataTraffic {
+    return this.#queue.traffic;
+  }
+
   send(type: number, body: Uint8Array, lane: Lane, flow?: number): SendOutcome {
     if (!this.up) return 'gone';
     if (body.length > this.maxBodyBytes) return this.#refuse(lane, 'frame too long');
@@ -133,7 +137,9 @@ export class LiveSession implements Session, FrameOwner {
     this.up = false;
     if (lastWord !== undefined && this.#queue.atFrameEnd) this.#connection.writeFrame(lastWord.type, lastWord.body);
     this.#writer.stop();
-    count(this.#counters.dropped, 'session down', this.#queue.clear());
+    const { dropped, uncertain } = this.#queue.clear();
+    count(this.#counters.dropped, 'session down', dropped);
+    this.#counters.framesUncertain += uncertain;
     this.#release();
     this.#settleProbes(false);
     this.#connection.end();

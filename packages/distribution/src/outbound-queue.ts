@@ -9,11 +9,13 @@
  *    a piece that was begun is finished before anything else. Pieces may be cut anywhere between two buffers.
  * 3. `release` gives a buffer's bytes back to the budgets once it is written. `clear` gives back all there is;
  *    a release after it does nothing. So every byte is given back exactly once.
+ * 4. `clear` tells what was still waiting, which the peer has never seen, from what was in a buffer that had been
+ *    taken and not released: the peer may have that or not.
  */
 import { Fifo } from './fifo.js';
 import { FlowQueue, type PeerLimits, type Piece, type QueuedFrame } from './flow-queue.js';
 import { HEADER_BYTES, writeHeader } from './frame.js';
-import type { Lane } from './session.js';
+import type { DataTraffic, Lane } from './session.js';
 
 /** The most bytes in one buffer to write. */
 export const BATCH_BYTES = 256 * 1_024;
@@ -38,8 +40,18 @@ export interface Batch {
   readonly dataBytes: number;
   /** Frames that end in this buffer. */
   readonly frames: number;
+  /** Those frames that are of the data lane. */
+  readonly dataFrames: number;
   /** Those frames by the mark that they were pushed before. */
   readonly byMark: readonly { readonly mark: number; frames: number }[];
+}
+
+/** Frames that were not released. */
+export interface Unwritten {
+  /** The peer has not seen them, at least not to their end. */
+  readonly dropped: number;
+  /** They were in a buffer that had been taken: the peer may have them or not. */
+  readonly uncertain: number;
 }
 
 type OpenBatch = { -readonly [K in keyof Batch]: Batch[K] } & { readonly byMark: { mark: number; frames: number }[] };
@@ -58,6 +70,10 @@ export class OutboundQueue {
   #mark = 0;
   /** Frames that have not been written, by mark, oldest first. */
   readonly #unwritten = new Map<number, number>();
+  /** Frames in buffers that were taken and not released, and those of the data lane among them. */
+  #takenFrames = 0;
+  #takenDataFrames = 0;
+  readonly #traffic = { queued: 0, written: 0, dropped: 0, uncertain: 0 };
   #cleared = false;
 
   constructor(limits: QueueLimits, peer: PeerLimits) {
@@ -79,6 +95,11 @@ export class OutboundQueue {
     return this.#dataBytes;
   }
 
+  /** Of the data lane, so far. */
+  get traffic(): DataTraffic {
+    return this.#traffic;
+  }
+
   /** Whether the bytes taken so far end with a whole frame. */
   get atFrameEnd(): boolean {
     return this.#begun === undefined || this.#begunBytes === 0;
@@ -90,6 +111,7 @@ export class OutboundQueue {
     if (lane === 'data') {
       if (this.#dataBytes > 0 && this.#dataBytes + size > this.#limits.maxDataQueueBytes) return 'over data budget';
       this.#dataBytes += size;
+      this.#traffic.queued++;
     } else {
       if (this.#controlBytes > 0 && this.#controlBytes + size > this.#limits.maxControlQueueBytes) {
         return 'over control budget';
@@ -108,7 +130,7 @@ export class OutboundQueue {
   take(): Batch | undefined {
     if (this.#waitingBytes === 0) return undefined;
     const bytes = Buffer.allocUnsafe(Math.min(BATCH_BYTES, this.#waitingBytes + FRAGMENT_HEADS_BYTES));
-    const batch = { bytes: bytes as Uint8Array, controlBytes: 0, dataBytes: 0, frames: 0, byMark: [] };
+    const batch = { bytes: bytes as Uint8Array, controlBytes: 0, dataBytes: 0, frames: 0, dataFrames: 0, byMark: [] };
     let at = 0;
     while (at < bytes.length) {
       const piece = this.#begun ?? this.#next();
@@ -123,6 +145,8 @@ export class OutboundQueue {
       if (this.#begun === undefined) this.#settle(piece, batch);
     }
     batch.bytes = at === bytes.length ? bytes : bytes.subarray(0, at);
+    this.#takenFrames += batch.frames;
+    this.#takenDataFrames += batch.dataFrames;
     return batch;
   }
 
@@ -159,6 +183,7 @@ export class OutboundQueue {
     else batch.controlBytes += cost;
     if (!isLast) return;
     batch.frames++;
+    if (of.lane === 'data') batch.dataFrames++;
     const last = batch.byMark.at(-1);
     if (last?.mark === of.mark) last.frames++;
     else batch.byMark.push({ mark: of.mark, frames: 1 });
@@ -168,6 +193,9 @@ export class OutboundQueue {
     if (this.#cleared) return;
     this.#controlBytes -= batch.controlBytes;
     this.#dataBytes -= batch.dataBytes;
+    this.#takenFrames -= batch.frames;
+    this.#takenDataFrames -= batch.dataFrames;
+    this.#traffic.written += batch.dataFrames;
     for (const { mark, frames } of batch.byMark) {
       const left = (this.#unwritten.get(mark) ?? 0) - frames;
       if (left > 0) this.#unwritten.set(mark, left);
@@ -186,9 +214,9 @@ export class OutboundQueue {
     return oldest.done === true || oldest.value > mark;
   }
 
-  /** Throws away what waits. @returns frames that were not written in full, as far as is known. */
-  clear(): number {
-    if (this.#cleared) return 0;
+  /** Throws away what waits. @returns what that was; nothing the second time. */
+  clear(): Unwritten {
+    if (this.#cleared) return { dropped: 0, uncertain: 0 };
     this.#cleared = true;
     this.#control.clear();
     this.#flows.clear();
@@ -199,6 +227,8 @@ export class OutboundQueue {
     let unwritten = 0;
     for (const frames of this.#unwritten.values()) unwritten += frames;
     this.#unwritten.clear();
-    return unwritten;
+    this.#traffic.uncertain = this.#takenDataFrames;
+    this.#traffic.dropped = this.#traffic.queued - this.#traffic.written - this.#takenDataFrames;
+    return { dropped: unwritten - this.#takenFrames, uncertain: this.#takenFrames };
   }
 }

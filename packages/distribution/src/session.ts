@@ -25,6 +25,23 @@ export interface Session {
   readonly leaving: boolean;
   /** The largest body of a frame, in bytes, that both ends take. */
   readonly maxBodyBytes: number;
+  /** What has become of the frames of the data lane. */
+  readonly traffic: DataTraffic;
+}
+
+/**
+ * Frames of the data lane that a session took. While it is up, `queued` less `written` are waiting. When it is
+ * down, `queued` is `written` and `dropped` and `uncertain`. The peer has at most those that are written or
+ * uncertain, in the order of their flows, without a gap: what is lost of a flow is its end.
+ */
+export interface DataTraffic {
+  readonly queued: number;
+  /** Handed to the kernel to their last byte. */
+  readonly written: number;
+  /** Not handed over when the session went down. */
+  readonly dropped: number;
+  /** In a write that was under way when the session went down: the peer may have them or not. */
+  readonly uncertain: number;
 }
 
 /**

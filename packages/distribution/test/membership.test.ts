@@ -16,6 +16,7 @@ const session = (node: string): Session => ({
   up: true,
   leaving: false,
   maxBodyBytes: 1,
+  traffic: { queued: 0, written: 0, dropped: 0, uncertain: 0 },
 });
 const show = ({ type, session: { node } }: MembershipEvent): string => `${type} ${node}`;
 const create = (): Membership => new Membership(silentLogger, () => {});
