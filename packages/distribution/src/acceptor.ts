@@ -1,14 +1,18 @@
 /**
- * Takes connections: listens, and gives each connection that comes a handshake. Handshakes under way, and those
- * whose connection is still being closed, are bounded in number; one more crowds out the oldest, so that idle
- * strangers cannot keep a node from being reached.
+ * Takes connections: listens, and gives each connection that comes a handshake.
+ *
+ * - Handshakes under way, and those whose connection is still being closed, are bounded in number. One more crowds out
+ *   one that is over, else the oldest that has said nothing, else the oldest: so idle strangers, however many, cannot
+ *   keep a node from being reached, nor cut short one that speaks.
+ * - A source whose handshakes fail too often is not listened to for a while (`source-limit.ts`).
  */
 import { formatHostAndPort } from './address.js';
-import type { DistributionCounters } from './counters.js';
+import { count, type DistributionCounters } from './counters.js';
 import { ListenError } from './errors.js';
 import type { FrameConnection } from './frame-connection.js';
 import type { HandshakeRun } from './handshake-run.js';
 import type { DistributionSettings } from './options.js';
+import { SourceLimit } from './source-limit.js';
 import type { Connection, ConnectionHandlers, Listener } from './transport.js';
 
 export interface AcceptorOptions {
@@ -18,15 +22,23 @@ export interface AcceptorOptions {
   readonly createConnection: (run: HandshakeRun) => FrameConnection;
 }
 
+/** Of a connection that is closed before it has a handshake. */
+const DEAF: ConnectionHandlers = { opened: () => {}, data: () => {}, closed: () => {} };
+
+/** Failures that only a stranger causes, or one who guesses. */
+const OFFENCES: ReadonlySet<string> = new Set(['cookie', 'malformed']);
+
 export class Acceptor {
   readonly #options: AcceptorOptions;
   /** Oldest first. */
   readonly #runs = new Set<HandshakeRun>();
+  readonly #sources: SourceLimit;
   #listener: Listener | undefined;
   #stopped = false;
 
   constructor(options: AcceptorOptions) {
     this.#options = options;
+    this.#sources = new SourceLimit(options.settings.maxFailuresPerSource);
   }
 
   /**
@@ -52,6 +64,13 @@ export class Acceptor {
     this.#runs.delete(run);
   }
 
+  /** Notes that a handshake failed, where this node has ended it. */
+  failed(run: HandshakeRun, code: string, now: number): void {
+    if (run.connection !== undefined && this.#runs.has(run) && OFFENCES.has(code)) {
+      this.#sources.failed(run.connection.remoteAddress, now);
+    }
+  }
+
   /** Takes no more connections, and refuses those whose handshake is under way. Idempotent. */
   stop(reason: string): void {
     this.#stopped = true;
@@ -62,15 +81,24 @@ export class Acceptor {
   #accept(connection: Connection): ConnectionHandlers {
     const { settings, counters, createRun, createConnection } = this.#options;
     counters.accepted++;
-    const [oldest] = this.#runs;
-    if (oldest !== undefined && this.#runs.size >= settings.maxHandshakes) {
-      this.#runs.delete(oldest);
-      oldest.abort('crowded out', `more than ${settings.maxHandshakes} handshakes at once`);
+    if (!this.#sources.admits(connection.remoteAddress, settings.environment.now())) {
+      count(counters.handshakesRefused, 'too many failures');
+      connection.destroy();
+      return DEAF;
     }
+    if (this.#runs.size >= settings.maxHandshakes) this.#crowdOut();
     const run = createRun();
     run.connection = createConnection(run).attach(connection);
     this.#runs.add(run);
     if (this.#stopped) run.abort('leaving', 'the node has stopped listening');
     return run.connection;
+  }
+
+  #crowdOut(): void {
+    const runs = [...this.#runs];
+    const one = runs.find((run) => run.over) ?? runs.find((run) => run.silent) ?? runs[0];
+    if (one === undefined) return;
+    this.#runs.delete(one);
+    one.abort('crowded out', `more than ${this.#options.settings.maxHandshakes} handshakes at once`);
   }
 }

@@ -109,7 +109,7 @@ export class Admission implements HandshakeObserver {
   }
 
   failed(run: HandshakeRun, failure: Failure): void {
-    const { sessions, dialler, failures, now } = this.#options;
+    const { sessions, dialler, acceptor, failures, now } = this.#options;
     const { code, peer } = failure;
     // To lose a crossing is success where there is a connection.
     if (code === 'duplicate' && peer !== undefined && sessions.get(peer.name) !== undefined) {
@@ -117,6 +117,7 @@ export class Admission implements HandshakeObserver {
     } else {
       dialler.failed(run, failure);
     }
+    if (failure.by === 'us') acceptor.failed(run, code, now());
     failures.note(run, failure, now());
   }
 

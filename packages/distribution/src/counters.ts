@@ -29,7 +29,10 @@ export interface DistributionCounters {
   dialled: number;
   /** Dials that reached no node, by the operating system's code. */
   dialsFailed: ByReason;
-  /** Handshakes that this node ended, by refusal code or `deadline`, `crowded out`, `closed` (by the peer, half way). */
+  /**
+   * Handshakes that this node ended, by refusal code or `deadline`, `crowded out`, `closed` (by the peer, half way),
+   * and connections that it closed before one because of `too many failures` from there.
+   */
   handshakesRefused: ByReason;
   /** Handshakes that the peer refused, by refusal code. */
   handshakesRefusedByPeer: ByReason;

@@ -59,6 +59,11 @@ export class FrameConnection implements ConnectionHandlers {
     this.#decoder.maxFrameBytes = bytes;
   }
 
+  /** See {@link FrameDecoder.partial}. */
+  get partialFrame(): number {
+    return this.#decoder.partial;
+  }
+
   /** Gives it the connection whose handlers it is. */
   attach(connection: Connection): this {
     this.#connection = connection;

@@ -38,9 +38,16 @@ export class FrameDecoder {
   /** The start of a frame that has not arrived in full, length included. */
   #held = new Uint8Array(0);
   #heldBytes = 0;
+  /** Frames that did not arrive in one piece. */
+  #begun = 0;
 
   constructor(maxFrameBytes: number) {
     this.maxFrameBytes = maxFrameBytes;
+  }
+
+  /** Which frame has begun and not arrived in full, as a number of its own; 0 for none. */
+  get partial(): number {
+    return this.#heldBytes === 0 ? 0 : this.#begun;
   }
 
   /**
@@ -72,7 +79,9 @@ export class FrameDecoder {
       at = end;
       if (!sink(chunk[start] as number, chunk.subarray(start + 1, end))) return;
     }
-    if (at < chunk.length) this.#hold(chunk.subarray(at), 0);
+    if (at === chunk.length) return;
+    this.#begun++;
+    this.#hold(chunk.subarray(at), 0);
   }
 
   /** The checked length of the frame whose length field is at `at`. */

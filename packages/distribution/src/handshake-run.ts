@@ -73,6 +73,11 @@ export class HandshakeRun implements FrameOwner {
     return !this.#over && this.#state.at === 'welcome awaited' ? this.#state.peer : undefined;
   }
 
+  /** The peer has said nothing yet that is whole. */
+  get silent(): boolean {
+    return this.#state.at === 'hello awaited';
+  }
+
   /** It has ended: nothing that is decided for it counts any more. */
   get over(): boolean {
     return this.#over;

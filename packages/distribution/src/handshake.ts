@@ -9,7 +9,8 @@
  *
  * - Both MACs are HMAC-SHA-256 under the cookie, over a label that differs by role and both hellos verbatim,
  *   each behind its length. So a change of any bit, a replay and a reflection fail; so does a MAC of the other role.
- * - The acceptor gives no MAC to a peer that has not shown a right one.
+ * - The acceptor gives no MAC to a peer that has not shown a right one, and tells it nothing of names: whoever does not
+ *   know the cookie is answered in the same steps, whatever it calls itself.
  * - A dialler asks its node before it proves itself (`met`), an acceptor before it welcomes (`proved`): whether
  *   there is a session already is decided outside, in `install.ts`.
  * - Anything out of turn ends it. Every end has a code, and says who ended it.
@@ -167,7 +168,6 @@ function receiveHello(self: Identity, own: Uint8Array, body: Uint8Array): Step {
     const [state, effects] = refuse(peer, identity.code, identity.text);
     return [state, [{ type: 'self', challenge: Uint8Array.from(hello.challenge) }, ...effects]];
   }
-  if (identity !== undefined) return refuse(peer, identity.code, identity.text);
   const version = Math.min(hello.maxVersion, PROTOCOL.max);
   if (version < Math.max(hello.minVersion, PROTOCOL.min)) {
     return refuse(
@@ -211,6 +211,8 @@ function receiveProof(self: Identity, state: HandshakeState & { at: 'proof await
   if (!timingSafeEqual(mac, macOf(self.cookie, 'liminal dialler', state.transcript, lastSession))) {
     return refuse(state.peer, 'cookie', wrongCookie(self, state.peer));
   }
+  const identity = checkIdentity(self, state.peer);
+  if (identity !== undefined) return refuse(state.peer, identity.code, identity.text);
   const token = tokenOf(self.cookie, state.transcript);
   return [
     { ...state, at: 'decision awaited' },
@@ -231,7 +233,7 @@ function receiveWelcome(self: Identity, state: HandshakeState & { at: 'welcome a
   return [{ at: 'end', peer: state.peer }, [{ type: 'welcomed', peer: state.peer, token }]];
 }
 
-function checkIdentity(self: Identity, hello: Hello): { code: RefusalCode; text: string } | undefined {
+function checkIdentity(self: Identity, hello: Peer): { code: RefusalCode; text: string } | undefined {
   if (hello.name !== self.name) return undefined;
   if (hello.creation === self.creation) return { code: 'self', text: `${self.name} reached itself` };
   const listens = (address: string | null): string => (address === null ? 'not listening' : `listening at ${address}`);

@@ -6,6 +6,7 @@ import type { NodeName } from '@liminal-node/scheduler';
 import { count, type DistributionCounters } from './counters.js';
 import { FragmentAssembler } from './fragment.js';
 import type { FrameConnection, FrameOwner } from './frame-connection.js';
+import { FrameDeadline } from './frame-deadline.js';
 import { FrameType } from './frame-type.js';
 import { FrameWriter } from './frame-writer.js';
 import type { Peer } from './handshake.js';
@@ -51,6 +52,7 @@ export class LiveSession implements Session, FrameOwner {
   up = true;
   leaving = false;
   readonly #connection: FrameConnection;
+  readonly #frameDeadline: FrameDeadline;
   readonly #queue: OutboundQueue;
   readonly #assembler: FragmentAssembler;
   readonly #writer: FrameWriter;
@@ -80,6 +82,7 @@ export class LiveSession implements Session, FrameOwner {
     this.#counters = counters;
     this.#events = events;
     this.#connection = connection;
+    this.#frameDeadline = new FrameDeadline(settings.frameTimeoutMs);
     const takesFragments = (peer.features & FEATURE.fragments) !== 0;
     this.#queue = new OutboundQueue(settings, { maxBodyBytes: this.maxBodyBytes, takesFragments });
     this.#assembler = new FragmentAssembler(settings.maxFrameBytes - 1);
@@ -117,6 +120,11 @@ export class LiveSession implements Session, FrameOwner {
 
   flushed(): Promise<void> {
     return this.#writer.flushed();
+  }
+
+  /** Whether the peer takes too long to send one frame. To be asked at every heartbeat. */
+  isDripping(now: number, late: boolean): boolean {
+    return this.#frameDeadline.isOver(this.#connection.partialFrame, now, late);
   }
 
   /** Calls back once: true at the next byte from the peer, false when the session is over before. */

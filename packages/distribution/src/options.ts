@@ -41,8 +41,10 @@ export interface DistributionSettings {
   heartbeatIntervalMs: number;
   /** Milliseconds without a byte after which a peer is down; at least twice the interval. @default 10000 */
   heartbeatTimeoutMs: number;
-  /** Milliseconds that a handshake may take in all, connecting included. @default 5000 */
+  /** Milliseconds that a handshake may take in all, connecting included. @default 3000 */
   handshakeTimeoutMs: number;
+  /** Milliseconds that one frame of a peer may take to arrive, judged at heartbeats; then its session goes down. @default 10000 */
+  frameTimeoutMs: number;
   /** Milliseconds that the kernel may take for one write of up to 256 KiB; then the session goes down. @default 10000 */
   writeTimeoutMs: number;
   /** Milliseconds that `leave` waits for acknowledgements and for what is queued. @default 2000 */
@@ -55,8 +57,16 @@ export interface DistributionSettings {
   maxDataQueueBytes: number;
   /** Bytes of frames that must be delivered that may wait for one peer; beyond, its session goes down. @default 16 MiB */
   maxControlQueueBytes: number;
-  /** Handshakes in progress, in each direction. One more accepted crowds out the oldest. @default 64 */
+  /**
+   * Handshakes in progress, in each direction, connections that are being closed among them. One more accepted crowds
+   * out the oldest of those that have said nothing, else the oldest. @default 64
+   */
   maxHandshakes: number;
+  /**
+   * Handshakes a second that may fail for another cookie, or for bytes that are none, from one address (of IPv6: one
+   * network of 64 bits). Beyond it connections from there are closed at once. @default 20
+   */
+  maxFailuresPerSource: number;
   /** Sessions, and addresses learned from peers. A peer beyond is refused, an address is not kept. @default 1024 */
   maxPeers: number;
   /** Milliseconds until the first redial. @default 100 */
@@ -90,7 +100,8 @@ export const DEFAULTS: DistributionSettings = {
   seeds: [],
   heartbeatIntervalMs: 2_500,
   heartbeatTimeoutMs: 10_000,
-  handshakeTimeoutMs: 5_000,
+  handshakeTimeoutMs: 3_000,
+  frameTimeoutMs: 10_000,
   writeTimeoutMs: 10_000,
   leaveTimeoutMs: 2_000,
   closeTimeoutMs: 1_000,
@@ -98,6 +109,7 @@ export const DEFAULTS: DistributionSettings = {
   maxDataQueueBytes: 8 * 2 ** 20,
   maxControlQueueBytes: 16 * 2 ** 20,
   maxHandshakes: 64,
+  maxFailuresPerSource: 20,
   maxPeers: 1_024,
   redialMinMs: 100,
   redialMaxMs: 10_000,
@@ -131,6 +143,7 @@ const CHECKS: OptionChecks<DistributionSettings> = {
   heartbeatIntervalMs: wholeNumber(1, DAY_MS),
   heartbeatTimeoutMs: wholeNumber(2, DAY_MS),
   handshakeTimeoutMs: wholeNumber(1, DAY_MS),
+  frameTimeoutMs: wholeNumber(1, DAY_MS),
   writeTimeoutMs: wholeNumber(1, DAY_MS),
   leaveTimeoutMs: wholeNumber(0, DAY_MS),
   closeTimeoutMs: wholeNumber(0, DAY_MS),
@@ -138,6 +151,7 @@ const CHECKS: OptionChecks<DistributionSettings> = {
   maxDataQueueBytes: wholeNumber(1, GIB),
   maxControlQueueBytes: wholeNumber(1, GIB),
   maxHandshakes: wholeNumber(1, 65_536),
+  maxFailuresPerSource: wholeNumber(1, 65_536),
   maxPeers: wholeNumber(1, 65_536),
   redialMinMs: wholeNumber(1, DAY_MS),
   redialMaxMs: wholeNumber(1, DAY_MS),

@@ -5,7 +5,7 @@
  *    completely first. Ids rise strictly.
  * 2. `retire` takes a session down exactly once, whatever happens to it later: events of a retired connection
  *    find the session no longer up. Out of the table first, told second.
- * 3. One timer beats for all sessions and judges who is silent; with no session there is no timer.
+ * 3. One timer beats for all sessions and judges who is silent, or drips; with no session there is no timer.
  */
 import { ByteReader, ByteWriter, type NodeName, ProtocolError, type Timer } from '@liminal-node/scheduler';
 import { count, type DistributionCounters } from './counters.js';
@@ -143,6 +143,7 @@ export class SessionTable implements SessionEvents {
       for (const session of this.all()) {
         const now = environment.now();
         if (!late && session.heartbeat.isSilent(now)) this.retire(session, 'silent');
+        else if (session.isDripping(now, late)) this.retire(session, 'frame deadline');
         else this.#beatOnce(session);
       }
     });

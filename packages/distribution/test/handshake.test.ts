@@ -275,7 +275,7 @@ describe('the handshake', () => {
     const twins = [new End(alice, 'dialler'), new End(twin, 'acceptor')] as const;
     run(...twins);
     expect(twins[0].failure?.code).toBe('name in use');
-    expect(twins[0].failure?.text).toMatch(/a@h.*10\.0\.0\.9:4000.*127\.0\.0\.1:4000/);
+    expect(twins[0].failure?.text).toMatch(/a@h.*127\.0\.0\.1:4000.*10\.0\.0\.9:4000/);
   });
 
   test('takes a refusal at any moment, with the reason', () => {
