@@ -20,6 +20,7 @@ import {
   startServer,
   wrap,
 } from 'liminal-node';
+import { answerCalls } from './answer-calls.js';
 import { clerk, type Ledger, ledger, obedient } from './cluster-processes.js';
 
 let running: LiminalNode | undefined;
@@ -179,28 +180,4 @@ const commands = {
 
 export type Commands = typeof commands;
 
-interface Call {
-  readonly call: number;
-  readonly command: keyof Commands;
-  readonly args: readonly unknown[];
-}
-
-export type Answer =
-  | { readonly call: number; readonly ok: true; readonly value: unknown }
-  | { readonly call: number; readonly ok: false; readonly error: string };
-
-function answer(message: Answer | { readonly loaded: true }): void {
-  // The test may have ended meanwhile.
-  if (process.connected) process.send?.(message, undefined, undefined, () => {});
-}
-
-process.on('message', async ({ call, command, args }: Call) => {
-  try {
-    const perform = commands[command] as (...args: readonly unknown[]) => unknown;
-    answer({ call, ok: true, value: await perform(...args) });
-  } catch (error) {
-    answer({ call, ok: false, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  }
-});
-process.on('disconnect', () => process.exit(1));
-answer({ loaded: true });
+answerCalls(commands);

@@ -7,90 +7,29 @@
  *     const reader = await a.call('subscribe', 'orders');
  *     await until('b knows of the subscriber', async () => (await b.call('remoteTargets', 'orders')).length === 1);
  */
-import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { NodeOptions, Pid } from 'liminal-node';
-import type { Answer, Commands } from './cluster-node.js';
+import type { Commands } from './cluster-node.js';
 import { sharedHome } from './home.js';
-import { DEADLINE_MS, LineLog } from './line-log.js';
+import { DEADLINE_MS } from './line-log.js';
+import { NodeProcess } from './node-process.js';
 
 export { DEADLINE_MS } from './line-log.js';
+export { LOADER } from './node-process.js';
 
 /** What every node of the scenarios proves to the others. */
 export const COOKIE = 'a cookie for the scenarios';
 
-/** For `node --import`, so that a module in TypeScript loads on every thread. */
-export const LOADER = new URL('./load-typescript.mjs', import.meta.url).href;
-
 const MODULE = fileURLToPath(new URL('./cluster-node.ts', import.meta.url));
 
-const running = new Set<ClusterNode>();
-process.on('exit', () => {
-  for (const node of running) node.signal('SIGKILL');
-});
-
-type Result<Name extends keyof Commands> = Awaited<ReturnType<Commands[Name]>>;
-
-interface Waiting {
-  resolve(value: unknown): void;
-  reject(error: Error): void;
-}
-
-export class ClusterNode implements AsyncDisposable {
+export class ClusterNode extends NodeProcess<Commands> {
   /** Set by {@link start}. */
-  name = '';
   listen = '';
   creation = 0;
-  readonly stderr = new LineLog('stderr');
-  readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
-  readonly #child: ChildProcess;
-  readonly #loaded: Promise<void>;
-  readonly #waiting = new Map<number, Waiting>();
-  #calls = 0;
-  #ended = false;
 
   constructor() {
-    this.#child = fork(MODULE, {
-      execArgv: ['--import', LOADER],
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { PATH: process.env['PATH'], HOME: sharedHome(), LIMINAL_COOKIE: COOKIE },
-    });
-    running.add(this);
-    this.#child.stderr?.setEncoding('utf8').on('data', (chunk: string) => this.stderr.append(chunk));
-    this.#loaded = new Promise((resolve, reject) => {
-      this.#child.on('message', (message: Answer | { readonly loaded: true }) => {
-        if ('loaded' in message) resolve();
-        else this.#take(message);
-      });
-      this.#child.once('close', () => reject(new Error(`the node's OS process ended\n${this.stderr.text}`)));
-    });
-    this.#loaded.catch(() => {});
-    // A call on its way when the process ends fails by the exit, below.
-    this.#child.on('error', () => {});
-    this.exited = new Promise((resolve) => {
-      this.#child.once('close', (code, signal) => {
-        this.#ended = true;
-        running.delete(this);
-        for (const { reject } of this.#waiting.values()) {
-          reject(new Error(`${this.name} ended (${signal ?? code})\n${this.stderr.text}`));
-        }
-        this.#waiting.clear();
-        resolve({ code, signal });
-      });
-    });
-  }
-
-  /** The id of the OS process. */
-  get pid(): number {
-    if (this.#child.pid === undefined) throw new Error('the process did not start');
-    return this.#child.pid;
-  }
-
-  /** Resolves when its OS process has loaded all of its code and only waits to be started. */
-  async loaded(): Promise<this> {
-    await this.#loaded;
-    return this;
+    const env = { PATH: process.env['PATH'], HOME: sharedHome(), LIMINAL_COOKIE: COOKIE };
+    super({ module: MODULE, env });
   }
 
   async start(options: Partial<NodeOptions>): Promise<this> {
@@ -98,25 +37,6 @@ export class ClusterNode implements AsyncDisposable {
     const { name, listen, creation } = await this.call('start', { threads: 0, ...options });
     Object.assign(this, { name, listen, creation });
     return this;
-  }
-
-  call<Name extends keyof Commands>(command: Name, ...args: Parameters<Commands[Name]>): Promise<Result<Name>> {
-    return new Promise<unknown>((resolve, reject) => {
-      if (this.#ended) throw new Error(`${this.name} has ended`);
-      const call = this.#calls++;
-      const late = setTimeout(() => {
-        this.#waiting.delete(call);
-        reject(new Error(`${this.name} did not answer ${command} within ${DEADLINE_MS} ms\n${this.stderr.text}`));
-      }, DEADLINE_MS);
-      const settled =
-        <T>(settle: (value: T) => void) =>
-        (value: T): void => {
-          clearTimeout(late);
-          settle(value);
-        };
-      this.#waiting.set(call, { resolve: settled(resolve), reject: settled(reject) });
-      this.#child.send({ call, command, args });
-    }) as Promise<Result<Name>>;
   }
 
   /** Waits until the subscription has received so many envelopes. @returns all payloads that it has. */
@@ -158,27 +78,6 @@ export class ClusterNode implements AsyncDisposable {
       async () => (await now()) === wanted,
       async () => `[${await now()}]`,
     );
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    if (!this.#ended) this.#child.kill(signal);
-  }
-
-  /** SIGKILL: there is no goodbye. A stopped process dies of it as well. */
-  async kill(): Promise<void> {
-    this.signal('SIGKILL');
-    await this.exited;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill();
-  }
-
-  #take(answer: Answer): void {
-    const waiting = this.#waiting.get(answer.call);
-    this.#waiting.delete(answer.call);
-    if (answer.ok) waiting?.resolve(answer.value);
-    else waiting?.reject(new Error(`${this.name}: ${answer.error}`));
   }
 }
 
