@@ -154,12 +154,13 @@ async function alive(definition, count) {
   return { bytes, perSecond: perSecondSpawned };
 }
 
+/** Long enough that the time in which the engine compiles is a small part. */
 const ROWS = {
-  'ping-pong-handlers': () => pingPongHandlers(3_000_000),
-  'ping-pong-await': () => pingPongAwait(1_000_000),
-  'one-way': () => oneWay(3_000_000),
-  'fan-out-1000': () => fanOut(1_000, 3_000),
-  spawn: () => spawns(10_000, 50),
+  'ping-pong-handlers': () => pingPongHandlers(12_000_000),
+  'ping-pong-await': () => pingPongAwait(5_000_000),
+  'one-way': () => oneWay(10_000_000),
+  'fan-out-1000': () => fanOut(1_000, 10_000),
+  spawn: () => spawns(10_000, 200),
   'idle-handlers': () => alive(handler, 200_000),
   'idle-bodies': () => alive(body, 200_000),
   'million-alive': () => alive(handler, 1_000_000),

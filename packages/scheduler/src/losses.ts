@@ -45,6 +45,6 @@ export class Losses {
   #partFrom(prefix: string, reason: ExitReason, node?: NodeName): void {
     const { processes, signals } = this.#runtime;
     const isGone = (pid: AnyPid): boolean => pid.startsWith(prefix);
-    for (const process of [...processes.values()]) signals.partFrom(process, isGone, reason, node);
+    for (const process of processes) signals.partFrom(process, isGone, reason, node);
   }
 }

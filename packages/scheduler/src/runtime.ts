@@ -29,6 +29,7 @@ import { ACCEPTED } from './offer.js';
 import { type AnyPid, formatPid, formatRef, type Pid, pidPrefix, type Ref } from './pid.js';
 import { Process } from './process.js';
 import type { ProcessHost } from './process-host.js';
+import { ProcessTable } from './process-table.js';
 import type { RemotePort } from './remote.js';
 import { QUEUE_FULL, Router } from './router.js';
 import { RunQueue } from './run-queue.js';
@@ -38,7 +39,6 @@ import type { Signal } from './signal.js';
 import { type SignalHost, Signals, someoneAt } from './signals.js';
 import { Mesh } from './threads/mesh.js';
 import { type Control, type ParcelHandler, type SpawnControl, writeControl, writeInbound } from './threads/parcel.js';
-import { RecentProcesses } from './threads/recent-processes.js';
 import type { ThreadInfo } from './threads/thread-control.js';
 
 /** The home thread of every node. */
@@ -47,7 +47,7 @@ export const HOME = 0;
 export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   readonly options: RuntimeOptions;
   readonly environment: Environment;
-  readonly processes = new Map<Pid, Process>();
+  readonly processes = new ProcessTable();
   /** This thread's copy of the node's registered names. The home thread's is the authority. */
   readonly names: NameTable;
   readonly counters: RuntimeCounters = { spawned: 0, exited: 0, dropped: {} };
@@ -74,7 +74,6 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   readonly runQueue: RunQueue;
   readonly #prefix: string;
   readonly #life: NodeLife;
-  readonly #recent = new RecentProcesses();
   #serial = 0;
   #stopped = false;
   #refs = 0;
@@ -103,7 +102,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     const process = new Process(this, pid, parent, label, trapExit, bounded);
     process.startedAt = Math.floor(this.runQueue.coarseNow());
     process.serial = this.#serial - 1;
-    this.processes.set(pid, process);
+    this.processes.add(process);
     this.counters.spawned++;
     this.options.onLoad(this.processes.size);
     if (DIAGNOSTICS.spawn.hasSubscribers) publishEvent('spawn', { pid, parent, label, thread: this.options.thread });
@@ -116,7 +115,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   }
 
   find(pid: AnyPid): Process | undefined {
-    return this.processes.get(pid as Pid);
+    return this.processes.find(pid);
   }
 
   ready(process: Process): void {
@@ -137,7 +136,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
 
   remove(process: Process, reason: ExitReason): void {
     const { pid, label, registration, abort } = process;
-    this.processes.delete(pid);
+    this.processes.delete(process);
     this.counters.exited++;
     this.options.onLoad(this.processes.size);
     // One that it was asking for may have been granted to it already: whichever grant it is has ended.
@@ -151,14 +150,15 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   inspect(): ThreadInfo {
     const { processes, counters, options } = this;
     let queued = 0;
-    for (const { queuedMessages } of processes.values()) queued += queuedMessages;
+    for (const { queuedMessages } of processes) queued += queuedMessages;
     return { thread: options.thread, processes: processes.size, queued, counters: structuredClone(counters) };
   }
 
   /** Ends every process with `shutdown`, youngest first, and posts what that causes. None starts afterwards. */
   shutDown(): void {
     this.#stopped = true;
-    for (const process of [...this.processes.values()].reverse()) this.finish(process, 'shutdown');
+    const youngestFirst = this.processes.all().sort((a, b) => b.serial - a.serial);
+    for (const process of youngestFirst) this.finish(process, 'shutdown');
     this.mesh.flush();
   }
 
@@ -364,9 +364,8 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
 
   /** The process that a message is for; a message for none is counted. */
   #processOf(serial: number): Process | undefined {
-    const process = this.#recent.get(serial) ?? this.processes.get(this.#pid(serial));
+    const process = this.processes.at(serial);
     if (process === undefined) this.countDropped('no such process');
-    else this.#recent.set(serial, process);
     return process;
   }
 

@@ -42,8 +42,17 @@ export class Signals {
 
   /** Applies a signal, and all that follows from it, in order. */
   send(signal: Signal): void {
-    this.#queue.push(signal);
-    this.#drain();
+    if (this.#draining) {
+      this.#queue.push(signal);
+      return;
+    }
+    this.#draining = true;
+    try {
+      this.#apply(signal);
+      this.#applyQueued();
+    } finally {
+      this.#draining = false;
+    }
   }
 
   /** The one finaliser. Whatever ended the process, this runs once. */
@@ -53,7 +62,7 @@ export class Signals {
     if (process.tracer !== undefined) process.tracer.exit(reason);
     const { pid, links, monitors, watchers } = process;
     process.release();
-    this.#unlinking.delete(pid);
+    if (this.#unlinking.size > 0) this.#unlinking.delete(pid);
     this.#host.remove(process, reason);
     for (const to of links ?? []) this.#queue.push({ type: 'exit', from: pid, to, reason, linked: true });
     for (const [ref, to] of watchers ?? []) this.#queue.push({ type: 'down', from: pid, to, ref, reason });
@@ -149,10 +158,18 @@ export class Signals {
     if (this.#draining) return;
     this.#draining = true;
     try {
+      this.#applyQueued();
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  #applyQueued(): void {
+    if (this.#queue.length === 0) return;
+    try {
       for (let at = 0; at < this.#queue.length; at++) this.#apply(this.#queue[at] as Signal);
     } finally {
       this.#queue.length = 0;
-      this.#draining = false;
     }
   }
 

@@ -66,15 +66,10 @@ function* lookAt(runtime: Runtime): Generator<void, ThreadSnapshot> {
   const { environment, processes } = runtime;
   const { node, creation, thread } = runtime.options;
   const rows = new ProcessRowWriter(thread, pidPrefix(node, creation, thread));
-  let left = processes.size;
-  // They are in the order in which they were spawned: those of the start come before any that come now.
-  for (const process of processes.values()) {
-    if (left-- === 0) break;
-    if (rows.add(process, environment.now())) yield;
-  }
+  for (const process of processes.all()) if (process.alive && rows.add(process, environment.now())) yield;
   const supervisors = new SupervisorRowWriter(nodePrefix(node, creation));
   for (const [pid, view] of [...shownSupervisors()]) {
-    const process = processes.get(pid);
+    const process = processes.find(pid);
     if (process === undefined) continue;
     yield* supervisors.add(pid, { label: process.label, name: process.registration?.name }, view);
     yield;
