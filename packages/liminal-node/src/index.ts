@@ -17,7 +17,17 @@ export {
 } from '@liminal-node/channels';
 export { ClusterSync } from '@liminal-node/cluster-sync';
 export type { Distribution, MembershipEvent, Session } from '@liminal-node/distribution';
-export type { GroupChange, Pg } from '@liminal-node/pg';
+export {
+  type GroupChange,
+  type GroupMessage,
+  type GroupMonitor,
+  groupsOf,
+  isGroupMessage,
+  type Membership,
+  type Pg,
+  type ProcessGroups,
+  type ScopeMonitor,
+} from '@liminal-node/pg';
 /**
  * Servers, state machines, supervisors, timers and objects: see their heads in `scheduler/src/behaviours` and
  * `scheduler/src/remote-objects`.

@@ -20,7 +20,7 @@ import {
   type MembershipEvent,
   startDistribution,
 } from '@liminal-node/distribution';
-import { type Pg, startPg } from '@liminal-node/pg';
+import { APPLICATION_SCOPE, answerProcesses, type Pg, startPg } from '@liminal-node/pg';
 import {
   type AttachedProcess,
   type AttachOptions,
@@ -50,9 +50,6 @@ import { unmetConditions } from './readiness.js';
 import { Visits } from './visits.js';
 
 export type { ClusterMember, Envelope, NodeOptions, PublishOptions, Receipt };
-
-/** The scope of the groups that an application joins by itself. */
-const APPLICATION_SCOPE = 'application';
 
 /** How a node has ended. */
 export interface NodeEnd {
@@ -188,6 +185,7 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
     connectSignals(distribution, scheduler);
     const channelGroups = startPg({ scope: CHANNELS_SCOPE, scheduler, distribution, logger });
     const pg = startPg({ scope: APPLICATION_SCOPE, scheduler, distribution, logger });
+    answerProcesses(scheduler, pg);
     const { maxPayloadBytes } = options;
     const channels = new Channels(scheduler, { logger, ...(maxPayloadBytes !== undefined && { maxPayloadBytes }) });
     const clusterSync = connectChannels(channels, channelGroups, distribution, logger);

@@ -27,6 +27,17 @@ export interface ChangesOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** One iteration over changes. */
+export interface ChangeReader extends AsyncIterableIterator<GroupChange, undefined> {
+  /** What can be read without waiting, oldest first, at most `max`; the errors of an iteration come from `next` alone. */
+  readReady(max: number): GroupChange[];
+}
+
+/** Changes, each iteration from the moment at which it begins. */
+export interface Changes extends AsyncIterable<GroupChange, undefined> {
+  [Symbol.asyncIterator](): ChangeReader;
+}
+
 const DONE: IteratorResult<GroupChange, undefined> = { done: true, value: undefined };
 
 /** Hands each change to the subscriptions that want it. Pure of clocks and I/O; readers wake in a later microtask. */
@@ -57,14 +68,12 @@ export class ChangeFeed {
 
   /** Must be called in the same step in which the state changed. */
   push(change: MemberChange): void {
-    for (const wanted of [undefined, change.group]) {
-      for (const subscription of this.#byGroup.get(wanted) ?? []) {
-        if (!subscription.offer(change)) this.#onOverflow();
-      }
-    }
+    if (this.#byGroup.size === 0) return;
+    this.#offer(undefined, change);
+    this.#offer(change.group, change);
   }
 
-  open({ group, signal }: ChangesOptions = {}): AsyncIterable<GroupChange> {
+  open({ group, signal }: ChangesOptions = {}): Changes {
     return { [Symbol.asyncIterator]: () => this.#subscribe(group, signal) };
   }
 
@@ -72,6 +81,12 @@ export class ChangeFeed {
   close(): void {
     this.#closed = true;
     for (const subscriptions of [...this.#byGroup.values()]) for (const each of [...subscriptions]) each.finish();
+  }
+
+  #offer(wanted: string | undefined, change: MemberChange): void {
+    const subscriptions = this.#byGroup.get(wanted);
+    if (subscriptions === undefined) return;
+    for (const subscription of subscriptions) if (!subscription.offer(change)) this.#onOverflow();
   }
 
   #subscribe(group: string | undefined, signal: AbortSignal | undefined): ChangeSubscription {
@@ -101,7 +116,7 @@ interface Waiter {
   readonly resolve: (result: IteratorResult<GroupChange, undefined>) => void;
 }
 
-class ChangeSubscription implements AsyncIterableIterator<GroupChange, undefined> {
+class ChangeSubscription implements ChangeReader {
   readonly #maxQueued: number;
   readonly #signal: AbortSignal | undefined;
   readonly #forget: () => void;
@@ -165,6 +180,16 @@ class ChangeSubscription implements AsyncIterableIterator<GroupChange, undefined
     }
     if (this.#state !== 'open') return DONE;
     return new Promise((resolve) => this.#waiters.push({ resolve }));
+  }
+
+  readReady(max: number): GroupChange[] {
+    const ready: GroupChange[] = [];
+    while (ready.length < max) {
+      const change = this.#take();
+      if (change === undefined) break;
+      ready.push(change);
+    }
+    return ready;
   }
 
   async return(): Promise<IteratorResult<GroupChange, undefined>> {

@@ -9,8 +9,8 @@
  * 3. A snapshot replaces all that was known of that session, at its last part. An update applies only where it
  *    is the next version; anything else is a gap: the receiver asks for a snapshot, once, and ignores updates
  *    until it comes.
- * 4. Some time after anything was told (`announce`) the current version is told alone, so that a loss at the
- *    end is found too; whoever stands elsewhere asks, and asks again.
+ * 4. Some time after anything was told, or was lost on its way out (`lost`), the current version is told alone
+ *    (`announce`), so that a loss at the end is found too; whoever stands elsewhere asks, and asks again.
  *
  * Guarantees: what a session tells changes only what is known of that session's life of its node, never local
  * members and never another node's; a frame of a session that is not current changes nothing. Views of a node
@@ -24,18 +24,26 @@ import type { PgSession } from './port.js';
 import { type MemberChange, type PeerView, RemoteGroups, type StagedSnapshot } from './remote-groups.js';
 import type { PgFrame, SnapshotFrame, UpdateFrame, WireChange } from './wire.js';
 
+/** A process in a group. */
+export type Membership = readonly [group: string, pid: AnyPid];
+
 /** Why an event changed nothing. */
 export type Refusal = 'foreign session' | 'stale session' | 'own node' | 'gap' | 'awaiting snapshot';
 
 export type GroupEvent =
   | { readonly type: 'join'; readonly group: string; readonly pid: AnyPid }
   | { readonly type: 'leave'; readonly group: string; readonly pid: AnyPid }
+  /** Many joins in as few updates as they fit in; all of them, or none where that would go beyond a limit. */
+  | { readonly type: 'joinMany'; readonly memberships: readonly Membership[] }
+  | { readonly type: 'leaveMany'; readonly memberships: readonly Membership[] }
   | { readonly type: 'exit'; readonly pid: AnyPid }
   /** `ask`: the session was up before this scope, so its snapshot may have come and gone: ask for one. */
   | { readonly type: 'up'; readonly session: PgSession; readonly ask: boolean }
   | { readonly type: 'down'; readonly session: PgSession }
   | { readonly type: 'frame'; readonly session: PgSession; readonly frame: PgFrame }
   | { readonly type: 'announce' }
+  /** Something that this node sent on that session was lost before it left, and what is sent now goes out. */
+  | { readonly type: 'lost'; readonly session: PgSession }
   | { readonly type: 'stop' };
 
 export type GroupEffect =
@@ -83,6 +91,10 @@ export class GroupState {
         return this.#join(event.group, event.pid);
       case 'leave':
         return this.#leave(event.group, event.pid);
+      case 'joinMany':
+        return this.#joinMany(event.memberships);
+      case 'leaveMany':
+        return this.#leaveMany(event.memberships);
       case 'exit':
         return this.#exit(event.pid);
       case 'up':
@@ -92,7 +104,9 @@ export class GroupState {
       case 'frame':
         return this.#frame(event.session, event.frame);
       case 'announce':
-        return this.#tellPeers([{ type: 'update', version: this.#version, changes: [] }]);
+        return this.#announce();
+      case 'lost':
+        return this.#lost(event.session);
       case 'stop':
         return this.#stop();
       default:
@@ -111,6 +125,38 @@ export class GroupState {
       this.#told('join', group, pid, 1),
       ...this.#publish([change]),
       ...(isNew ? [{ type: 'watch', pid } as const] : []),
+    ];
+  }
+
+  #joinMany(memberships: readonly Membership[]): GroupEffect[] {
+    const { local } = this;
+    const { maxGroups, maxJoins } = this.#limits;
+    if (local.joins + memberships.length > maxJoins) throw new GroupLimitError('maxJoins', maxJoins);
+    const newGroups = new Set<string>();
+    for (const [group] of memberships) if (!local.groups.has(group)) newGroups.add(group);
+    if (local.groups.size + newGroups.size > maxGroups) throw new GroupLimitError('maxGroups', maxGroups);
+    const watched: GroupEffect[] = [];
+    const changes = memberships.map(([group, pid]) => {
+      if (!local.holds(pid)) watched.push({ type: 'watch', pid });
+      return local.join(group, pid);
+    });
+    return [...this.#toldMany('join', memberships), ...this.#publish(changes), ...watched];
+  }
+
+  #leaveMany(memberships: readonly Membership[]): GroupEffect[] {
+    const changes: WireChange[] = [];
+    const left: Membership[] = [];
+    for (const membership of memberships) {
+      const change = this.local.leave(...membership);
+      if (change === undefined) continue;
+      changes.push(change);
+      left.push(membership);
+    }
+    const gone = new Set(left.map(([, pid]) => pid).filter((pid) => !this.local.holds(pid)));
+    return [
+      ...this.#toldMany('leave', left),
+      ...this.#publish(changes),
+      ...[...gone].map((pid) => ({ type: 'unwatch', pid }) as const),
     ];
   }
 
@@ -259,6 +305,25 @@ export class GroupState {
     ];
   }
 
+  /** The number is told soon; at once, a membership larger than what may be held would be sent in a circle. */
+  #lost(session: PgSession): GroupEffect[] {
+    const view = this.remote.view(session);
+    if (view === undefined) return [];
+    // It may have been the question that was lost.
+    view.asksAgain = view.awaiting;
+    return [{ type: 'announceLater' }];
+  }
+
+  #announce(): GroupEffect[] {
+    const asked = this.remote.sessions.flatMap((session) => {
+      const view = this.remote.view(session);
+      if (view === undefined || !view.asksAgain) return [];
+      view.asksAgain = false;
+      return view.awaiting ? [askOf(session)] : [];
+    });
+    return [...this.#tellPeers([{ type: 'update', version: this.#version, changes: [] }]), ...asked];
+  }
+
   #notCurrent(session: PgSession): GroupEffect[] {
     const reason = session.id <= this.#newestSession ? 'stale session' : 'foreign session';
     return [{ type: 'refuse', reason, session }];
@@ -285,6 +350,18 @@ export class GroupState {
 
   #told(type: 'join' | 'leave', group: string, pid: AnyPid, times: number): GroupEffect {
     return tell({ type, group, node: this.node, pids: Array<Pid>(times).fill(pid as Pid) });
+  }
+
+  /** One change for all that come one behind the other in the same group. */
+  #toldMany(type: 'join' | 'leave', memberships: readonly Membership[]): GroupEffect[] {
+    const effects: GroupEffect[] = [];
+    for (let from = 0; from < memberships.length; ) {
+      const group = memberships[from]?.[0] ?? '';
+      const pids: Pid[] = [];
+      for (; memberships[from]?.[0] === group; from++) pids.push(memberships[from]?.[1] as Pid);
+      effects.push(tell({ type, group, node: this.node, pids }));
+    }
+    return effects;
   }
 }
 

@@ -6,8 +6,9 @@
  * 2. From then on its frames are held here, in order, until distribution has flushed that session.
  * 3. What is held goes out in the same way, before anything newer.
  *
- * More than `maxHeldBytes` for one session are not held: what comes then is dropped and counted, and the peer
- * finds the gap and asks again. Frames held for a session that went down go with it.
+ * More than `maxHeldBytes` for one session are not held: what comes then is dropped and counted. Nothing else loses
+ * a frame between two nodes while their session lives, so that no loss goes unnoticed here: once there is room again,
+ * `lost` is told, behind all that was held. Frames held for a session that went down go with it.
  */
 import type { DistributionPort, PgSession } from './port.js';
 
@@ -22,11 +23,14 @@ interface Pace {
   /** Undefined while frames go out at once. */
   held: HeldFrame[] | undefined;
   heldBytes: number;
+  hasLost: boolean;
 }
 
 export interface SendCounts {
   queued(): void;
   refused(reason: 'not queued' | 'session gone'): void;
+  /** Frames for that session were dropped, and what is sent now goes out. */
+  lost(session: PgSession): void;
 }
 
 export class PacedSender {
@@ -46,7 +50,7 @@ export class PacedSender {
   send(session: PgSession, type: number, body: Uint8Array): void {
     let pace = this.#paces.get(session);
     if (pace === undefined) {
-      pace = { sentBytes: 0, held: undefined, heldBytes: 0 };
+      pace = { sentBytes: 0, held: undefined, heldBytes: 0, hasLost: false };
       this.#paces.set(session, pace);
     }
     if (pace.held === undefined) {
@@ -55,6 +59,7 @@ export class PacedSender {
       pace.heldBytes += body.length;
       pace.held.push({ type, body });
     } else {
+      pace.hasLost = true;
       this.#counts.refused('not queued');
     }
   }
@@ -83,5 +88,8 @@ export class PacedSender {
     pace.held = undefined;
     pace.heldBytes = 0;
     for (const { type, body } of waiting) this.send(session, type, body);
+    if (!pace.hasLost || pace.held !== undefined) return;
+    pace.hasLost = false;
+    this.#counts.lost(session);
   }
 }

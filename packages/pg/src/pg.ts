@@ -7,8 +7,9 @@
  * still lives when you send to it, and that two nodes list members in the same order.
  */
 import type { AnyPid, NodeName, Pid } from '@liminal-node/scheduler';
-import type { ChangesOptions, GroupChange } from './changes.js';
+import type { Changes, ChangesOptions } from './changes.js';
 import type { PgCounters } from './counters.js';
+import type { Membership } from './group-state.js';
 import { type PgOptions, resolvePgOptions } from './options.js';
 import { Scope } from './scope.js';
 import type { RemoteMember } from './views.js';
@@ -27,6 +28,13 @@ export interface Pg extends AsyncDisposable {
   join(group: string, pid: AnyPid): void;
   /** Takes back one join. @returns false where the process was not in the group. */
   leave(group: string, pid: AnyPid): boolean;
+  /**
+   * Many joins at once: of one process in many groups, of many in one, or any mixture. Peers are told in as few frames
+   * as they fit in. All of them join, or an error is thrown as by `join` and none has.
+   */
+  joinMany(memberships: Iterable<Membership>): void;
+  /** Takes back many joins in the same way. @returns how many there were to take back. */
+  leaveMany(memberships: Iterable<Membership>): number;
   /** All members, each as often as it has joined, local ones first. */
   members(group: string): readonly Pid[];
   localMembers(group: string): readonly Pid[];
@@ -40,12 +48,18 @@ export interface Pg extends AsyncDisposable {
   isSynced(node: NodeName): boolean;
   /** Every group that has a member anywhere. */
   whichGroups(): readonly string[];
+  /** Every group that has a member on this node. */
+  whichLocalGroups(): readonly string[];
+  /** How many groups have a member anywhere. */
+  readonly groupCount: number;
   /**
    * First a snapshot, then every later change in order, none missed, none twice. Each `for await` over it begins
    * anew. Ends on abort, on `break` and when the scope stops; a reader too far behind gets a
-   * ChangesOverflowError (ERR_LIMINAL_CHANGES_OVERFLOW).
+   * ChangesOverflowError (ERR_LIMINAL_CHANGES_OVERFLOW). For the program; processes have `groupsOf`.
    */
-  changes(options?: ChangesOptions): AsyncIterable<GroupChange>;
+  changes(options?: ChangesOptions): Changes;
+  /** Iterations over changes, and monitors of processes, that have not ended. */
+  readonly readers: number;
   readonly counters: PgCounters;
   /** All local members leave, as peers are told; queries are empty from then on. Idempotent. */
   stop(): void;

@@ -31,6 +31,8 @@ export class PeerView {
   version: number | undefined;
   /** A snapshot was asked for and has not come yet: updates are ignored. */
   awaiting = false;
+  /** The question for that snapshot may have been lost: it goes out once more with the next announcement. */
+  asksAgain = false;
   staged: StagedSnapshot | undefined;
   joins = 0;
   readonly groups = new Map<string, Map<Pid, number>>();

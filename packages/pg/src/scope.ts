@@ -7,11 +7,11 @@
  * within a send, whereupon others join or leave.
  */
 import { type AnyPid, type NodeName, type Pid, ProtocolError, type Timer } from '@liminal-node/scheduler';
-import { ChangeFeed, type ChangesOptions, type GroupChange } from './changes.js';
+import { ChangeFeed, type Changes, type ChangesOptions } from './changes.js';
 import { createCounters, type MutablePgCounters, type PgCounters, type RefusalReason } from './counters.js';
 import { GroupLimitError, ScopeStoppedError } from './errors.js';
 import { type FrameRouter, frameRouterOf } from './frame-router.js';
-import { type GroupEffect, type GroupEvent, GroupState } from './group-state.js';
+import { type GroupEffect, type GroupEvent, GroupState, type Membership } from './group-state.js';
 import { nameFault, type ResolvedPgOptions } from './options.js';
 import { PacedSender } from './paced-sender.js';
 import type { Pg } from './pg.js';
@@ -49,6 +49,7 @@ export class Scope implements Pg {
       new PacedSender(distribution, burstBytes, maxHeldBytes, {
         queued: () => this.#counters.framesOut++,
         refused: (reason) => this.#refused(reason),
+        lost: (session) => void this.#step({ type: 'lost', session }),
       });
     this.#feed = new ChangeFeed(
       (group) => views.allMembers(this.#state, group),
@@ -62,30 +63,33 @@ export class Scope implements Pg {
     return this.#counters;
   }
 
+  get readers(): number {
+    return this.#feed.subscriptions;
+  }
+
   join(group: string, pid: AnyPid): void {
-    if (this.#stopped) throw new ScopeStoppedError(this.scope);
-    const { maxGroupBytes, scheduler } = this.#options;
-    const fault = nameFault(group, maxGroupBytes);
-    if (fault !== undefined) {
-      this.#refused('local limit');
-      throw new (fault.startsWith('at most') ? RangeError : TypeError)(`the name of a group must be ${fault}`);
-    }
-    if (!scheduler.isLocal(pid)) {
-      this.#refused('not local');
-      throw new TypeError(`${pid} is not a process of this node: a process joins on its own node`);
-    }
-    try {
-      this.#step({ type: 'join', group, pid });
-    } catch (error) {
-      if (error instanceof GroupLimitError) this.#refused('local limit');
-      throw error;
-    }
-    this.#counters.joins++;
+    this.#checkJoin(group, pid);
+    this.#join({ type: 'join', group, pid }, 1);
+  }
+
+  joinMany(given: Iterable<Membership>): void {
+    const memberships = [...given];
+    for (const [group, pid] of memberships) this.#checkJoin(group, pid);
+    if (memberships.length > 0) this.#join({ type: 'joinMany', memberships }, memberships.length);
   }
 
   leave(group: string, pid: AnyPid): boolean {
     const left = this.#step({ type: 'leave', group, pid });
     if (left) this.#counters.leaves++;
+    return left;
+  }
+
+  leaveMany(memberships: Iterable<Membership>): number {
+    const before = this.#state.local.joins;
+    const effects = this.#state.step({ type: 'leaveMany', memberships: [...memberships] });
+    const left = before - this.#state.local.joins;
+    this.#counters.leaves += left;
+    this.#carryOut(effects);
     return left;
   }
 
@@ -121,7 +125,15 @@ export class Scope implements Pg {
     return views.groupNames(this.#state);
   }
 
-  changes(options?: ChangesOptions): AsyncIterable<GroupChange> {
+  whichLocalGroups(): readonly string[] {
+    return views.localGroupNames(this.#state);
+  }
+
+  get groupCount(): number {
+    return views.groupCount(this.#state);
+  }
+
+  changes(options?: ChangesOptions): Changes {
     return this.#feed.open(options);
   }
 
@@ -137,6 +149,31 @@ export class Scope implements Pg {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.stop();
+  }
+
+  /** @throws as `Pg.join` */
+  #checkJoin(group: string, pid: AnyPid): void {
+    if (this.#stopped) throw new ScopeStoppedError(this.scope);
+    const { maxGroupBytes, scheduler } = this.#options;
+    const fault = nameFault(group, maxGroupBytes);
+    if (fault !== undefined) {
+      this.#refused('local limit');
+      throw new (fault.startsWith('at most') ? RangeError : TypeError)(`the name of a group must be ${fault}`);
+    }
+    if (!scheduler.isLocal(pid)) {
+      this.#refused('not local');
+      throw new TypeError(`${pid} is not a process of this node: a process joins on its own node`);
+    }
+  }
+
+  #join(event: GroupEvent & { type: 'join' | 'joinMany' }, joins: number): void {
+    try {
+      this.#step(event);
+    } catch (error) {
+      if (error instanceof GroupLimitError) this.#refused('local limit');
+      throw error;
+    }
+    this.#counters.joins += joins;
   }
 
   #connect(): void {
@@ -170,13 +207,17 @@ export class Scope implements Pg {
   /** @returns whether the event had any effect. */
   #step(event: GroupEvent): boolean {
     const effects = this.#state.step(event);
+    this.#carryOut(effects);
+    return effects.length > 0;
+  }
+
+  #carryOut(effects: readonly GroupEffect[]): void {
     for (const effect of effects) {
       if (effect.type === 'tell') this.#feed.push(effect.change);
       else if (effect.type === 'refuse') this.#refuse(effect.reason, effect.session);
       else this.#pending.push(effect);
     }
     this.#performPending();
-    return effects.length > 0;
   }
 
   #performPending(): void {

@@ -49,6 +49,17 @@ export function groupNames({ local, remote }: GroupState): string[] {
   return [...new Set([...local.groups.keys(), ...remote.groups])];
 }
 
+/** How many groups have members, without a list of them. */
+export function groupCount({ local, remote }: GroupState): number {
+  let count = local.groups.size;
+  for (const group of remote.groups) if (!local.groups.has(group)) count++;
+  return count;
+}
+
+export function localGroupNames({ local }: GroupState): string[] {
+  return [...local.groups.keys()];
+}
+
 /** Every group with its members, or that group alone where it has any. */
 export function allMembers(state: GroupState, group?: string): Map<string, Pid[]> {
   const all = new Map<string, Pid[]>();

@@ -1,4 +1,8 @@
+import type { NodeName } from '@liminal-node/scheduler';
 import { describe, expect, test } from 'vitest';
+import { type GroupEvent, GroupState } from '../src/group-state.js';
+import { DEFAULTS } from '../src/options.js';
+import type { PgFrame } from '../src/wire.js';
 import { connect, disconnect, settle, startNode } from './memory-network.js';
 
 /** Two nodes, of which a has more members than it may give distribution in one burst, and flushes that wait. */
@@ -51,6 +55,44 @@ describe('a membership larger than a queue', () => {
       await flushAll();
     }
     expect(b.pg.counters.refused.gap).toBeGreaterThan(0);
+  });
+
+  test('a loss that no other change follows is found, although what would have told of it was lost as well', async () => {
+    const { a, b, pids, flushAll } = large({ maxHeldBytes: 9_000 });
+    for (const pid of pids.slice(0, 400)) a.pg.leave('g', pid);
+    const lost = a.pg.counters.refused['not queued'];
+    a.announce();
+    expect(a.pg.counters.refused['not queued']).toBe(lost + 1);
+    await flushAll();
+    expect(b.pg.membersOf(a.name)).not.toEqual(a.pg.localMemberships());
+    expect(a.timers()).toBe(1);
+    a.announce();
+    settle(a.distribution, b.distribution);
+    await flushAll();
+    expect(b.pg.membersOf(a.name)).toEqual(a.pg.localMemberships());
+  });
+
+  test('a question for a snapshot that may have been lost on its way out goes out again with the next announcement', () => {
+    const state = new GroupState('a@test' as NodeName, DEFAULTS);
+    const session = { id: 1, node: 'b@test' as NodeName, creation: 1 };
+    const other = { id: 2, node: 'c@test' as NodeName, creation: 1 };
+    const gap: PgFrame = { type: 'update', version: 3, changes: [] };
+    const asked = (event: GroupEvent) =>
+      state
+        .step(event)
+        .flatMap((effect) => (effect.type === 'send' && effect.frames[0]?.type === 'resync' ? effect.to : []));
+    for (const up of [session, other]) {
+      state.step({ type: 'up', session: up, ask: false });
+      expect(asked({ type: 'frame', session: up, frame: gap })).toEqual([up]);
+    }
+    expect(state.step({ type: 'lost', session })).toEqual([{ type: 'announceLater' }]);
+    expect(asked({ type: 'announce' })).toEqual([session]);
+    expect(asked({ type: 'announce' })).toEqual([]);
+    state.step({ type: 'lost', session });
+    state.step({ type: 'frame', session, frame: { type: 'snapshot', version: 3, part: 0, last: true, groups: [] } });
+    expect(asked({ type: 'announce' })).toEqual([]);
+    state.step({ type: 'down', session });
+    expect(state.step({ type: 'lost', session })).toEqual([]);
   });
 
   test('what is held for a session is lost with it, and the next session begins anew', async () => {

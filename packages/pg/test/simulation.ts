@@ -23,6 +23,8 @@ const WEIGHTS = {
   spawn: 10,
   join: 8,
   leave: 8,
+  joinMany: 3,
+  leaveMany: 3,
   exit: 4,
   connect: 6,
   up: 16,
@@ -139,6 +141,10 @@ export class Simulation {
       }
       case 'leave':
         return this.#leave(node, b, c);
+      case 'joinMany':
+        return this.#joinMany(node, b, c);
+      case 'leaveMany':
+        return this.#leaveMany(node, b);
       case 'exit':
         return this.#exit(node, b);
       case 'connect':
@@ -178,22 +184,35 @@ export class Simulation {
 
   #join(node: SimulatedNode, pid: Pid, groupDraw: number): void {
     const group = GROUPS[groupDraw % GROUPS.length] ?? 'x';
-    const members = node.model.get(group) ?? new Map<Pid, number>();
-    node.model.set(group, members.set(pid, (members.get(pid) ?? 0) + 1));
-    node.everJoined.add(`${pid} ${group}`);
+    noteJoin(node, group, pid);
     this.#event(node, { type: 'join', group, pid });
+  }
+
+  #joinMany(node: SimulatedNode, groupDraw: number, pidDraw: number): void {
+    const memberships = node.processes
+      .slice(0, 1 + (pidDraw % 4))
+      .flatMap((pid, at) => GROUPS.slice(0, 1 + ((groupDraw + at) % 3)).map((group) => [group, pid] as const));
+    for (const membership of memberships) noteJoin(node, ...membership);
+    if (memberships.length > 0) this.#event(node, { type: 'joinMany', memberships });
   }
 
   #leave(node: SimulatedNode, groupDraw: number, pidDraw: number): void {
     const group = pick([...node.model.keys()], groupDraw);
-    const members = group === undefined ? undefined : node.model.get(group);
-    const pid = pick([...(members?.keys() ?? [])], pidDraw);
-    if (group === undefined || members === undefined || pid === undefined) return;
-    const joins = (members.get(pid) ?? 0) - 1;
-    if (joins > 0) members.set(pid, joins);
-    else members.delete(pid);
-    if (members.size === 0) node.model.delete(group);
+    const pid = pick([...(node.model.get(group ?? '')?.keys() ?? [])], pidDraw);
+    if (group === undefined || pid === undefined) return;
+    noteLeave(node, group, pid);
     this.#event(node, { type: 'leave', group, pid });
+  }
+
+  /** One membership in two, and one that there is not. */
+  #leaveMany(node: SimulatedNode, draw: number): void {
+    const memberships = [...node.model]
+      .flatMap(([group, members]) => [...members.keys()].map((pid) => [group, pid] as const))
+      .filter((_, at) => (at + draw) % 2 === 0);
+    for (const membership of memberships) noteLeave(node, ...membership);
+    const [, stranger] = memberships[0] ?? ['', undefined];
+    const all = stranger === undefined ? memberships : [...memberships, ['nowhere', stranger] as const];
+    this.#event(node, { type: 'leaveMany', memberships: all });
   }
 
   #exit(node: SimulatedNode, pidDraw: number): void {
@@ -375,6 +394,20 @@ export class Simulation {
       }
     }
   }
+}
+
+function noteJoin(node: SimulatedNode, group: string, pid: Pid): void {
+  const members = node.model.get(group) ?? new Map<Pid, number>();
+  node.model.set(group, members.set(pid, (members.get(pid) ?? 0) + 1));
+  node.everJoined.add(`${pid} ${group}`);
+}
+
+function noteLeave(node: SimulatedNode, group: string, pid: Pid): void {
+  const members = node.model.get(group);
+  const joins = (members?.get(pid) ?? 0) - 1;
+  if (joins > 0) members?.set(pid, joins);
+  else members?.delete(pid);
+  if (members?.size === 0) node.model.delete(group);
 }
 
 /** Nobody here breaks the protocol, so nothing may be refused as a breach of it. */
