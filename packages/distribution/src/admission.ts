@@ -5,13 +5,16 @@
  * Another life of a peer whose session is up is either a restart, whose former life is dead, or a second node of
  * the same name. So the session is asked for a sign of life first: with one, the newcomer is refused and both
  * addresses are named; without, the session goes down and the newcomer is decided upon.
+ *
+ * Whose name is refused (`allow`, `disconnect`) is told so once it has proved itself, so that strangers learn
+ * nothing; a dialler does not prove itself to such a node.
  */
 import type { NodeName } from '@liminal-node/scheduler';
 import type { Acceptor } from './acceptor.js';
 import type { Dialler } from './dialler.js';
 import type { FailureReport } from './failure-report.js';
 import type { Failure, Peer } from './handshake.js';
-import { TOKEN_BYTES } from './handshake-message.js';
+import { type RefusalCode, TOKEN_BYTES } from './handshake-message.js';
 import type { HandshakeObserver, HandshakeRun } from './handshake-run.js';
 import { decideInstall, type InstallDecision } from './install.js';
 import type { LiveSession } from './live-session.js';
@@ -19,6 +22,11 @@ import type { SessionTable } from './session-table.js';
 
 const NO_TOKEN = new Uint8Array(TOKEN_BYTES);
 const NOTHING = new Uint8Array(0);
+
+export interface NameRefusal {
+  readonly code: RefusalCode;
+  readonly text: string;
+}
 
 export interface AdmissionOptions {
   readonly self: NodeName;
@@ -28,6 +36,8 @@ export interface AdmissionOptions {
   readonly dialler: Dialler;
   readonly acceptor: Acceptor;
   readonly failures: FailureReport;
+  /** Why there is to be no session with a node of that name, if so. `dialled`: the address that it was met at. */
+  readonly refusalOf: (name: NodeName, dialled: string | undefined) => NameRefusal | undefined;
 }
 
 export class Admission implements HandshakeObserver {
@@ -44,7 +54,9 @@ export class Admission implements HandshakeObserver {
   }
 
   met(run: HandshakeRun, peer: Peer): void {
-    this.#unlessNameIsInUse(run, peer, () => this.#permit(run, peer));
+    const refusal = this.#options.refusalOf(peer.name, run.dialled);
+    if (refusal !== undefined) run.refuse(refusal.code, refusal.text);
+    else this.#unlessNameIsInUse(run, peer, () => this.#permit(run, peer));
   }
 
   #permit(run: HandshakeRun, peer: Peer): void {
@@ -64,9 +76,12 @@ export class Admission implements HandshakeObserver {
   }
 
   #admit(run: HandshakeRun, peer: Peer, token: Uint8Array, peerLost: Uint8Array): void {
-    const { self, acceptor } = this.#options;
+    const { self, acceptor, refusalOf } = this.#options;
+    const refusal = refusalOf(peer.name, undefined);
     if (this.#closed) {
       run.refuse('leaving', `${self} is leaving`);
+    } else if (refusal !== undefined) {
+      run.refuse(refusal.code, refusal.text);
     } else if (this.#isFullFor(peer)) {
       run.refuse('too many peers', this.#fullText());
     } else if (this.#decide(peer, false, peerLost) === 'duplicate') {
@@ -79,7 +94,13 @@ export class Admission implements HandshakeObserver {
   }
 
   welcomed(run: HandshakeRun, peer: Peer, token: Uint8Array): void {
-    const { dialler } = this.#options;
+    const { dialler, refusalOf } = this.#options;
+    // It may have been told otherwise while the proof was on its way.
+    const refusal = refusalOf(peer.name, run.dialled);
+    if (refusal !== undefined) {
+      run.abort(refusal.code, refusal.text);
+      return;
+    }
     if (this.#isFullFor(peer)) {
       run.abort('too many peers', this.#fullText());
       return;

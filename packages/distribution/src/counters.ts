@@ -40,7 +40,7 @@ export interface DistributionCounters {
   protocolErrors: ByReason;
   /** Frames of unknown type that were marked optional, and skipped. */
   unknownOptionalFrames: number;
-  /** Addresses told by a peer that were not taken: `bad address`, `book full`. */
+  /** Addresses told by a peer that were not taken: `bad address`, `book full`, `not allowed`. */
   addressesIgnored: ByReason;
   /** Membership listeners that threw; the others were told all the same. */
   listenerErrors: number;

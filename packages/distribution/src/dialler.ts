@@ -63,15 +63,19 @@ export class Dialler {
     });
   }
 
+  /** Gives up the dial of that address that is under way, if there is one. */
+  giveUp(address: string): void {
+    const run = this.#dials.get(address);
+    this.#dials.delete(address);
+    run?.quit();
+    run?.connection?.destroy();
+  }
+
   /** Dials no more, and gives up what is under way. Idempotent. */
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
-    for (const run of this.runs()) {
-      run.quit();
-      run.connection?.destroy();
-    }
-    this.#dials.clear();
+    for (const address of [...this.#dials.keys()]) this.giveUp(address);
   }
 
   #finish(run: HandshakeRun, note: (address: string, now: number) => void): void {

@@ -58,10 +58,20 @@ export interface Distribution extends AsyncDisposable {
   peers(): readonly KnownPeer[];
 
   /**
-   * Dials `address` for ever, like a seed.
-   * @throws TypeError where it is no address.
+   * With an address: dials it at once and for ever, like a seed. With the name of a node: takes back `disconnect`,
+   * and dials where that node is known to be. Neither waits.
+   * @throws TypeError for what is neither.
    */
-  connect(address: string): void;
+  connect(peer: string): void;
+
+  /**
+   * With the name of a node: its session goes down as `disconnected`, and this node neither dials nor takes it
+   * until `connect` says otherwise. With an address: the same for the node there, if that is known, and the
+   * address is no longer dialled, seed or not. The other end may dial, and is refused.
+   * @returns whether a session has gone down.
+   * @throws TypeError for what is neither.
+   */
+  disconnect(peer: string): boolean;
 
   /** Resolves when all that was queued before has been handed to the kernel, or its session is down. */
   flush(sessions?: readonly Session[]): Promise<void>;

@@ -40,10 +40,11 @@ export class FailureReport {
   }
 }
 
+const ORDINARY = new Set(['duplicate', 'leaving', 'self', 'disconnected']);
+
 /** Part of the ordinary course: a crossing, a node that leaves, a node among its own seeds, a dialler that thought better. */
 function isExpected(run: HandshakeRun, code: string): boolean {
-  const quiet = code === 'duplicate' || code === 'leaving' || code === 'self';
-  return quiet || (run.dialled === undefined && isNetwork(code));
+  return ORDINARY.has(code) || (run.dialled === undefined && isNetwork(code));
 }
 
 /** Whether a handshake's end was the network's doing: an operating system's code, or a close without a word. */

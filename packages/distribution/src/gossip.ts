@@ -26,15 +26,23 @@ export function tellPeers(newcomer: LiveSession, sessions: readonly LiveSession[
   for (const session of others) session.send(FrameType.PEERS, body, 'control');
 }
 
-/** Enters in the book what a peer tells. What is no address, or finds no room, is counted. */
-export function learnPeers(
-  peers: readonly PeerAddress[],
-  { self, book, counters, now }: { self: NodeName; book: AddressBook; counters: DistributionCounters; now: number },
-): void {
+/** Who learns. */
+export interface Learner {
+  readonly self: NodeName;
+  /** Whether this node takes nodes of that name. */
+  readonly allows: (name: string) => boolean;
+  readonly book: AddressBook;
+  readonly counters: DistributionCounters;
+  readonly now: number;
+}
+
+/** Enters in the book what a peer tells. What is no address, is not taken, or finds no room, is counted. */
+export function learnPeers(peers: readonly PeerAddress[], { self, allows, book, counters, now }: Learner): void {
   for (const peer of peers) {
     const address = canonicalAddress(peer.address);
     const node = nodeNameOf(peer.node);
     if (address === undefined || node === undefined) count(counters.addressesIgnored, 'bad address');
+    else if (!allows(node)) count(counters.addressesIgnored, 'not allowed');
     else if (node !== self && !book.learn(address, node, now)) count(counters.addressesIgnored, 'book full');
   }
 }

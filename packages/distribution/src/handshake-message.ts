@@ -69,6 +69,8 @@ export const REFUSAL_CODES = [
   'duplicate',
   'too many peers',
   'leaving',
+  'not allowed',
+  'disconnected',
 ] as const;
 
 export type RefusalCode = (typeof REFUSAL_CODES)[number];

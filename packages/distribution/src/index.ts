@@ -3,6 +3,13 @@ export type { ByReason, DistributionCounters } from './counters.js';
 export { type Distribution, startDistribution } from './distribution.js';
 export { ListenError, MembershipOverflowError } from './errors.js';
 export { FrameType, isOptional } from './frame-type.js';
+export {
+  HEARTBEAT_PROFILES,
+  type HeartbeatFigures,
+  type HeartbeatProfile,
+  heartbeatFigures,
+  isHeartbeatProfile,
+} from './heartbeat-profile.js';
 export type { KnownPeer } from './known-peers.js';
 export type { MembershipEvent, MembershipStage } from './membership.js';
 export { netTransport } from './net-transport.js';

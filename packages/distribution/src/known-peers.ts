@@ -5,8 +5,10 @@
  *    that said where it listens; it is forgotten when it could not be reached for long, or when its node left.
  * 2. Which node listens at an address is known for sure once a handshake has told; a peer's word is a guess
  *    until then. An address is satisfied while a session with its node is up, over whichever address it came.
- * 3. An address is due when it is not satisfied, is not being dialled, is not this node itself, and its
- *    back-off is over. A session that lived for a while starts the back-off afresh.
+ * 3. An address is due when it is not satisfied, is not being dialled, is not this node itself, its node is not
+ *    to be disconnected, and its back-off is over. A session that lived for a while starts the back-off afresh.
+ * 4. A node that was disconnected stays so until this node is told to connect to it, by its name or by an
+ *    address at which it is met. The later word counts.
  */
 import { type BackOff, backOffMs, type NodeName } from '@liminal-node/scheduler';
 
@@ -17,8 +19,8 @@ export interface KnownPeer {
   readonly seed: boolean;
   /** The node that was met there, or is said to be there. */
   readonly node: NodeName | undefined;
-  /** `self`: this node listens there. `waiting`: for the next dial. */
-  readonly state: 'connected' | 'dialing' | 'waiting' | 'self';
+  /** `self`: this node listens there. `waiting`: for the next dial. `disconnected`: this node was told so. */
+  readonly state: 'connected' | 'dialing' | 'waiting' | 'self' | 'disconnected';
   /** Dials in a row that brought no lasting session. */
   readonly attempts: number;
   /** Why the last dial failed: a refusal code, the operating system's code, or `deadline`. Cleared by success. */
@@ -35,6 +37,8 @@ interface Entry {
   dueAt: number;
   reachedAt: number;
   lastFailure: string | undefined;
+  /** The number of the word that told to connect to it; 0 where none did. */
+  toldAt: number;
 }
 
 export interface AddressBookLimits {
@@ -48,23 +52,69 @@ export class AddressBook {
   readonly #entries = new Map<string, Entry>();
   /** Nodes with a live session: since when, and where they say that they listen. */
   readonly #up = new Map<NodeName, { readonly since: number; readonly address: string | null }>();
+  /** Nodes to stay away from, by the number of the word that said so. */
+  readonly #disconnected = new Map<NodeName, number>();
   readonly #limits: AddressBookLimits;
   readonly #random: () => number;
   #learned = 0;
+  /** Words of this node's user so far: to connect, and to disconnect. */
+  #words = 0;
 
   constructor(limits: AddressBookLimits, random: () => number) {
     this.#limits = limits;
     this.#random = random;
   }
 
-  /** @param address in its one spelling, here and below. */
+  /**
+   * To be dialled at once, and for ever.
+   * @param address in its one spelling, here and below.
+   */
   addSeed(address: string, now: number): void {
-    const entry = this.#entries.get(address);
-    if (entry === undefined) this.#add(address, true, undefined, now);
-    else if (!entry.seed) {
+    const entry = this.#entries.get(address) ?? this.#add(address, true, undefined, now);
+    if (!entry.seed) {
       entry.seed = true;
       this.#learned--;
     }
+    this.#toldTo(entry, ++this.#words, now);
+  }
+
+  /** That node may be connected again, and what is known of where it is, is dialled at once. */
+  reconnect(node: NodeName, now: number): void {
+    this.#disconnected.delete(node);
+    const word = ++this.#words;
+    for (const entry of this.#entries.values()) if (entry.node === node) this.#toldTo(entry, word, now);
+  }
+
+  /** From now on there is to be no session with that node. */
+  disconnect(node: NodeName): void {
+    this.#disconnected.set(node, ++this.#words);
+  }
+
+  /**
+   * Whether there is to be no session with that node.
+   * @param dialled the address that it was met at; a later word to connect to that one lifts the former.
+   */
+  isDisconnected(node: NodeName, dialled: string | undefined): boolean {
+    const said = this.#disconnected.get(node);
+    if (said === undefined) return false;
+    const entry = dialled === undefined ? undefined : this.#entries.get(dialled);
+    if (entry === undefined) return true;
+    entry.node = node;
+    if (entry.toldAt < said) return true;
+    this.#disconnected.delete(node);
+    return false;
+  }
+
+  /** @returns the node that was met there, or is said to be there. */
+  nodeAt(address: string): NodeName | undefined {
+    return this.#entries.get(address)?.node;
+  }
+
+  /** Not to be dialled any more, seed or not. @returns false where it was not known. */
+  remove(address: string): boolean {
+    const entry = this.#entries.get(address);
+    if (entry !== undefined) this.#forget(entry);
+    return entry !== undefined;
   }
 
   /**
@@ -182,8 +232,15 @@ export class AddressBook {
       .sort((one, other) => Number(other.seed) - Number(one.seed));
   }
 
-  #add(address: string, seed: boolean, node: NodeName | undefined, now: number): void {
-    this.#entries.set(address, {
+  #toldTo(entry: Entry, word: number, now: number): void {
+    entry.toldAt = word;
+    entry.attempts = 0;
+    entry.dueAt = now;
+    entry.lastFailure = undefined;
+  }
+
+  #add(address: string, seed: boolean, node: NodeName | undefined, now: number): Entry {
+    const entry: Entry = {
       address,
       seed,
       node,
@@ -193,7 +250,10 @@ export class AddressBook {
       dueAt: now,
       reachedAt: now,
       lastFailure: undefined,
-    });
+      toldAt: 0,
+    };
+    this.#entries.set(address, entry);
+    return entry;
   }
 
   #forget(entry: Entry): void {
@@ -208,7 +268,12 @@ export class AddressBook {
   #stateOf(entry: Entry): KnownPeer['state'] {
     if (entry.self) return 'self';
     if (entry.node !== undefined && this.#up.has(entry.node)) return 'connected';
+    if (this.#staysAway(entry)) return 'disconnected';
     return entry.dialing ? 'dialing' : 'waiting';
+  }
+
+  #staysAway({ node, toldAt }: Entry): boolean {
+    return node !== undefined && toldAt < (this.#disconnected.get(node) ?? 0);
   }
 
   #backOff(entry: Entry): number {

@@ -15,10 +15,10 @@
  * Guaranteed: one session a peer; `down` exactly once for each `up`; nothing that a peer sends ends anything
  * but its own connection. Not guaranteed: delivery of what was queued when a session goes down.
  */
-import { ByteReader, type NodeName, type Timer } from '@liminal-node/scheduler';
+import { ByteReader, type NodeName, parseNodeName, type Timer } from '@liminal-node/scheduler';
 import { Acceptor } from './acceptor.js';
 import { advertisedAddress, canonicalAddress, formatAddress, parseAddress } from './address.js';
-import { Admission } from './admission.js';
+import { Admission, type NameRefusal } from './admission.js';
 import { createCounters } from './counters.js';
 import { Dialler } from './dialler.js';
 import type { Distribution } from './distribution.js';
@@ -33,6 +33,7 @@ import { HandshakeRun } from './handshake-run.js';
 import { AddressBook, type KnownPeer } from './known-peers.js';
 import { LiveSession } from './live-session.js';
 import { Membership, type MembershipEvent, type MembershipStage } from './membership.js';
+import { namesThatFit } from './node-patterns.js';
 import type { DistributionSettings } from './options.js';
 import { decodePeers, type PeerAddress } from './peers-message.js';
 import type { Lane, SendOutcome, Session } from './session.js';
@@ -55,6 +56,7 @@ export class LocalNode implements Distribution {
   readonly #acceptor: Acceptor;
   readonly #dialler: Dialler;
   readonly #admission: Admission;
+  readonly #allows: (name: string) => boolean;
   /** Every connection that has not ended, whatever it is used for. */
   readonly #connections = new Set<FrameConnection>();
   #identity: Identity;
@@ -94,6 +96,7 @@ export class LocalNode implements Distribution {
     const now = (): number => environment.now();
     this.#acceptor = acceptor;
     this.#dialler = dialler;
+    this.#allows = namesThatFit(settings.allow);
     this.#admission = new Admission({
       self: name,
       maxPeers,
@@ -102,6 +105,7 @@ export class LocalNode implements Distribution {
       dialler,
       acceptor,
       failures,
+      refusalOf: (peer, dialled) => this.#refusalOf(peer, dialled),
     });
   }
 
@@ -148,9 +152,21 @@ export class LocalNode implements Distribution {
     return this.#book.list();
   }
 
-  connect(address: string): void {
-    this.#book.addSeed(formatAddress(parseAddress(address)), this.#settings.environment.now());
+  connect(peer: string): void {
+    const now = this.#settings.environment.now();
+    if (isName(peer)) this.#book.reconnect(parseNodeName(peer), now);
+    else this.#book.addSeed(formatAddress(parseAddress(peer)), now);
     this.#dialler.wake();
+  }
+
+  disconnect(peer: string): boolean {
+    if (isName(peer)) return this.#disconnect(parseNodeName(peer));
+    const address = formatAddress(parseAddress(peer));
+    const node = this.#book.nodeAt(address);
+    this.#book.remove(address);
+    this.#dialler.giveUp(address);
+    this.#dialler.wake();
+    return node !== undefined && this.#disconnect(node);
   }
 
   async flush(sessions: readonly Session[] = this.#sessions.all()): Promise<void> {
@@ -169,6 +185,19 @@ export class LocalNode implements Distribution {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  #disconnect(node: NodeName): boolean {
+    this.#book.disconnect(node);
+    const session = this.#sessions.get(node);
+    if (session !== undefined) this.#sessions.retire(session, 'disconnected');
+    return session !== undefined;
+  }
+
+  #refusalOf(peer: NodeName, dialled: string | undefined): NameRefusal | undefined {
+    if (!this.#allows(peer)) return { code: 'not allowed', text: `${this.name} does not take ${peer}` };
+    if (!this.#book.isDisconnected(peer, dialled)) return undefined;
+    return { code: 'disconnected', text: `${this.name} was told to disconnect from ${peer}` };
   }
 
   async #leave(): Promise<void> {
@@ -242,7 +271,7 @@ export class LocalNode implements Distribution {
   #learn(peers: readonly PeerAddress[]): void {
     if (!this.#settings.dialLearned) return;
     const now = this.#settings.environment.now();
-    learnPeers(peers, { self: this.name, book: this.#book, counters: this.counters, now });
+    learnPeers(peers, { self: this.name, allows: this.#allows, book: this.#book, counters: this.counters, now });
     this.#dialler.wake();
   }
 
@@ -267,4 +296,9 @@ export class LocalNode implements Distribution {
     this.#settings.logger.warn({ peer: session.node, reason }, 'the peer closed the session: we broke the protocol');
     this.#sessions.retire(session, 'closed by the peer');
   }
+}
+
+/** An address has no @ in it, and a node name has one. */
+function isName(peer: string): boolean {
+  return peer.includes('@');
 }

@@ -15,6 +15,7 @@ import {
 } from '@liminal-node/scheduler';
 import { parseAddress } from './address.js';
 import { netTransport } from './net-transport.js';
+import { patternFault } from './node-patterns.js';
 import type { Transport } from './transport.js';
 
 export interface DistributionSettings {
@@ -37,6 +38,11 @@ export interface DistributionSettings {
   dialLearned: boolean;
   /** `host:port` of nodes to dial, for ever. Itself and duplicates do no harm. @default none */
   seeds: readonly string[];
+  /**
+   * Names of the nodes to take, visits of the command line (`visitor-*@127.0.0.1`) included; `*` stands for any
+   * characters. Others are refused and counted, whoever dials. @default ['*']: every node that has the cookie
+   */
+  allow: readonly string[];
   /** Milliseconds between heartbeats. @default 2500 */
   heartbeatIntervalMs: number;
   /** Milliseconds without a byte after which a peer is down; at least twice the interval. @default 10000 */
@@ -98,6 +104,7 @@ export const DEFAULTS: DistributionSettings = {
   hidden: false,
   dialLearned: true,
   seeds: [],
+  allow: ['*'],
   heartbeatIntervalMs: 2_500,
   heartbeatTimeoutMs: 10_000,
   handshakeTimeoutMs: 3_000,
@@ -140,6 +147,7 @@ const CHECKS: OptionChecks<DistributionSettings> = {
   dialLearned: aBoolean,
   seeds: (value) =>
     Array.isArray(value) ? value.map(says(parseAddress)).find(Boolean) : 'must be a list of "host:port"',
+  allow: (value) => (Array.isArray(value) ? value.map(patternFault).find(Boolean) : 'must be a list of node names'),
   heartbeatIntervalMs: wholeNumber(1, DAY_MS),
   heartbeatTimeoutMs: wholeNumber(2, DAY_MS),
   handshakeTimeoutMs: wholeNumber(1, DAY_MS),

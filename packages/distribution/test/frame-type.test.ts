@@ -32,6 +32,8 @@ test('the numbers on the wire are what they have always been', () => {
     'duplicate',
     'too many peers',
     'leaving',
+    'not allowed',
+    'disconnected',
   ]);
   expect(PROTOCOL).toEqual({ min: 1, max: 1 });
 });

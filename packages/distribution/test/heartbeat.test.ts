@@ -1,8 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { Heartbeat } from '../src/heartbeat.js';
+import { HEARTBEAT_PROFILES, heartbeatFigures } from '../src/heartbeat-profile.js';
 import { LogLimiter } from '../src/log-limiter.js';
+import { DEFAULTS } from '../src/options.js';
 import { setPatientTimer } from '../src/patience.js';
 import { createVirtualEnvironment } from '../src/testing.js';
+import { createCluster, sessionWith } from './cluster.js';
+
+/** What a profile sets of a node. */
+function paced(profile: Parameters<typeof heartbeatFigures>[0]) {
+  const { intervalMs, timeoutMs } = heartbeatFigures(profile);
+  return { heartbeatIntervalMs: intervalMs, heartbeatTimeoutMs: timeoutMs, writeTimeoutMs: 3_600_000 };
+}
 
 describe('the heartbeat', () => {
   test('any byte is a sign of life, and only its lack for the whole timeout is silence', () => {
@@ -22,6 +31,65 @@ describe('the heartbeat', () => {
     expect(heartbeat.roundTripMs).toBeUndefined();
     heartbeat.acknowledged(second, 230);
     expect(heartbeat.roundTripMs).toBe(30);
+  });
+});
+
+describe('a profile', () => {
+  test('without a name is what a node does by default', () => {
+    const { intervalMs, timeoutMs } = HEARTBEAT_PROFILES.default;
+    expect([intervalMs, timeoutMs]).toEqual([DEFAULTS.heartbeatIntervalMs, DEFAULTS.heartbeatTimeoutMs]);
+  });
+
+  test.each(Object.keys(HEARTBEAT_PROFILES) as (keyof typeof HEARTBEAT_PROFILES)[])(
+    '%s finds a frozen peer between its timeout and an interval more',
+    async (profile) => {
+      const { intervalMs, timeoutMs } = HEARTBEAT_PROFILES[profile];
+      for (let seed = 1; seed <= 20; seed++) {
+        const { environment, network, start } = createCluster(seed);
+        const a = await start('a', paced(profile));
+        const b = await start('b', { seeds: [a.address], ...paced('otp') });
+        await environment.advance(7 * timeoutMs + (seed * intervalMs) / 20);
+        network.silence(a.address);
+        network.silence(b.address);
+        await environment.advance(timeoutMs - intervalMs - 1);
+        expect(a.events).toEqual(['up b@h']);
+        await environment.advance(2 * intervalMs + 1);
+        expect(a.events).toEqual(['up b@h', 'down b@h silent']);
+      }
+    },
+  );
+
+  test('of one node takes nobody down who has another, and each keeps its own pace', async () => {
+    const { environment, start } = createCluster();
+    const a = await start('a', paced('otp'));
+    const b = await start('b', { seeds: [a.address], ...paced('local') });
+    const c = await start('c', { seeds: [a.address], ...paced({ intervalMs: 20, timeoutMs: 40 }) });
+    await environment.advance(120_000);
+    expect([a.events, b.events, c.events].map((events) => events.length)).toEqual([2, 2, 2]);
+    // Of its heartbeats and the answers to those of the others, for two minutes.
+    expect(sessionWith(a, 'b').roundTripMs).toBe(0);
+    expect(b.counters.framesOut).toBeGreaterThan(2 * 120 * 4 - 2);
+  });
+});
+
+describe('stalls of up to 60 % of the limit', () => {
+  test('of one node or both, a thousand times at any moment, take nobody down (F70)', async () => {
+    const { intervalMs, timeoutMs } = HEARTBEAT_PROFILES.default;
+    const { environment, network, start } = createCluster(3);
+    const a = await start('a');
+    const b = await start('b', { seeds: [a.address] });
+    await environment.advance(0);
+    for (let stall = 0; stall < 1_000; stall++) {
+      const ms = environment.random() * 0.6 * timeoutMs;
+      // A peer that stalls sends nothing; a node that stalls itself does nothing either, and its timers are late.
+      const own = environment.random() < 0.5;
+      network.silence(a.address);
+      if (own) environment.stall(ms);
+      else await environment.advance(ms);
+      network.restore(a.address);
+      await environment.advance(environment.random() < 0.5 ? 0 : environment.random() * intervalMs);
+    }
+    expect([a.events, b.events]).toEqual([['up b@h'], ['up a@h']]);
   });
 });
 

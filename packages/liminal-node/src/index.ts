@@ -16,7 +16,13 @@ export {
   SubscriptionOverflowError,
 } from '@liminal-node/channels';
 export { ClusterSync } from '@liminal-node/cluster-sync';
-export type { Distribution, MembershipEvent, Session } from '@liminal-node/distribution';
+export type {
+  Distribution,
+  HeartbeatFigures,
+  HeartbeatProfile,
+  MembershipEvent,
+  Session,
+} from '@liminal-node/distribution';
 export {
   type GroupChange,
   type GroupMessage,
@@ -121,7 +127,9 @@ export {
   wrap,
 } from '@liminal-node/scheduler';
 export type { App, AppTree } from './application.js';
+export { ConnectError } from './connect-error.js';
+export type { ConnectOptions } from './connecting.js';
 export { CookieError } from './cookie.js';
 export { HttpListenError } from './http-server.js';
 export { type ClusterMember, type LiminalNode, type NodeEnd, type NodeOptions, startNode } from './node.js';
-export { attachTo, ConnectError, type RemoteNode, RequestError } from './remote-node.js';
+export { attachTo, type RemoteNode, RequestError } from './remote-node.js';

@@ -38,6 +38,7 @@ import {
   systemEnvironment,
 } from '@liminal-node/scheduler';
 import { type App, NodeApplication } from './application.js';
+import { type ConnectOptions, connectTo } from './connecting.js';
 import { checkCookieReach, resolveCookie } from './cookie.js';
 import { drainNode } from './drain.js';
 import { firstJoin } from './first-join.js';
@@ -45,7 +46,13 @@ import { type Health, type HttpServer, startHttp } from './http-server.js';
 import { type ClusterMember, membersOf } from './members.js';
 import { createNodeMetrics } from './node-metrics.js';
 import { answerRequests, REQUESTS_NAME, type RequestCounters } from './node-requests.js';
-import { type NodeOptions, parseListenAddress, resolveNodeOptions, schedulerTuning } from './options.js';
+import {
+  heartbeatTuning,
+  type NodeOptions,
+  parseListenAddress,
+  resolveNodeOptions,
+  schedulerTuning,
+} from './options.js';
 import { unmetConditions } from './readiness.js';
 import { Visits } from './visits.js';
 
@@ -97,6 +104,21 @@ export interface LiminalNode extends AsyncDisposable {
   readonly clusterSync: ClusterSync;
   readonly distribution: Distribution;
   readonly scheduler: Scheduler;
+
+  /**
+   * Connects to a node, by its address or, where it is known where it listens, by its name, and takes back what
+   * `disconnect` said. Resolves with its name, also where it is connected already, or is this node itself. Its address
+   * is dialled for ever, like a seed, whether or not somebody waits.
+   * Rejects with `ConnectError` (`ERR_LIMINAL_CONNECT`) where the first dial fails or `timeoutMs` is over, with
+   * TypeError for what is neither an address nor a name, and with the signal's reason.
+   */
+  connect(peer: string, options?: ConnectOptions): Promise<NodeName>;
+  /**
+   * Ends the connection to a node, by its name or an address where it listens, and neither dials nor takes it until
+   * `connect` says otherwise. An address is no longer dialled, seed or not. @returns whether it was connected.
+   * @throws TypeError for what is neither an address nor a name.
+   */
+  disconnect(peer: string): boolean;
 
   /** The visible members of the cluster as this node sees them, itself first. */
   members(): readonly ClusterMember[];
@@ -169,6 +191,7 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
     await requestProcess.register(REQUESTS_NAME);
     const distribution = keep(
       await startDistribution({
+        ...heartbeatTuning(options.heartbeat),
         ...options.distribution,
         ...(options.tls !== undefined && { transport: createTlsTransport(options.tls, logger) }),
         name,
@@ -178,6 +201,7 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
         hidden: options.hidden,
         dialLearned: options.dialLearned,
         seeds: options.seeds,
+        allow: options.allow,
         logger,
       }),
     );
@@ -245,6 +269,8 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
       clusterSync,
       distribution,
       scheduler,
+      connect: (peer, connectOptions = {}) => connectTo(distribution, peer, connectOptions, systemEnvironment),
+      disconnect: (peer) => distribution.disconnect(peer),
       members,
       membership: (signal) => distribution.membership(signal),
       health,

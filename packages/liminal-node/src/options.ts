@@ -3,6 +3,11 @@ import {
   type Address,
   DEFAULTS as DISTRIBUTION_DEFAULTS,
   type DistributionSettings,
+  HEARTBEAT_PROFILES,
+  type HeartbeatFigures,
+  type HeartbeatProfile,
+  heartbeatFigures,
+  isHeartbeatProfile,
   parseAddress,
   type TlsFiles,
 } from '@liminal-node/distribution';
@@ -32,6 +37,7 @@ export type DistributionTuning = Omit<
   | 'hidden'
   | 'dialLearned'
   | 'seeds'
+  | 'allow'
   | 'environment'
   | 'transport'
   | 'logger'
@@ -74,6 +80,16 @@ export interface NodeOptions extends SchedulerTuning {
   readonly http: string;
   /** `host:port` of nodes to join. They need not be up: joining goes on for ever. @default none */
   readonly seeds: readonly string[];
+  /**
+   * Names of the nodes to take, for instance `shop-*@*`, visits of the command line (`visitor-*@127.0.0.1`) included.
+   * Others are refused and counted, whoever dials. @default ['*']: every node that has the cookie
+   */
+  readonly allow: readonly string[];
+  /**
+   * How soon a silent peer is down, see `HEARTBEAT_PROFILES`; nodes of one cluster may differ. A write to a peer may
+   * take as long. What `distribution` says of the same comes first. @default 'default': 10 to 12.5 s
+   */
+  readonly heartbeat: HeartbeatProfile | HeartbeatFigures;
   /** Milliseconds that the start waits for the first try of each seed; joining goes on behind. @default 2000 */
   readonly joinTimeoutMs: number;
   /** The secret that the nodes of a cluster share. @default LIMINAL_COOKIE, else LIMINAL_COOKIE_FILE, else ~/.liminal/cookie */
@@ -140,6 +156,28 @@ function tlsFault(value: unknown): string | undefined {
   return missing.length === 0 ? undefined : `must name certFile, keyFile and caFile; missing: ${missing.join(', ')}`;
 }
 
+function heartbeatFault(value: unknown): string | undefined {
+  if (isHeartbeatProfile(value)) return undefined;
+  if (typeof value === 'object' && value !== null && Object.keys(value).length === 2) {
+    const { intervalMs, timeoutMs } = value as Partial<HeartbeatFigures>;
+    const isWhole = [intervalMs, timeoutMs].every((figure) => wholeNumber(1)(figure) === undefined);
+    if (isWhole && Number(timeoutMs) >= 2 * Number(intervalMs)) return undefined;
+  }
+  const names = Object.keys(HEARTBEAT_PROFILES).join(', ');
+  return `must be one of ${names}, or { intervalMs, timeoutMs } with a timeout of at least twice the interval`;
+}
+
+/** What the heartbeat sets of the connections. */
+export function heartbeatTuning(heartbeat: HeartbeatProfile | HeartbeatFigures): Partial<DistributionTuning> {
+  const { intervalMs, timeoutMs } = heartbeatFigures(heartbeat);
+  return {
+    heartbeatIntervalMs: intervalMs,
+    heartbeatTimeoutMs: timeoutMs,
+    // Otherwise a peer that takes no bytes would be down before one that is silent.
+    writeTimeoutMs: Math.max(DISTRIBUTION_DEFAULTS.writeTimeoutMs, timeoutMs),
+  };
+}
+
 const CHECKS: OptionChecks<NodeOptions> = {
   // Checked by the scheduler, under the same names.
   threads: anything,
@@ -154,8 +192,10 @@ const CHECKS: OptionChecks<NodeOptions> = {
   name,
   listen: address,
   http: address,
-  // Checked by distribution, under the same name.
+  // Checked by distribution, under the same names.
   seeds: anything,
+  allow: anything,
+  heartbeat: heartbeatFault,
   joinTimeoutMs: wholeNumber(0),
   cookie: anything,
   cookieFile: anything,
@@ -184,6 +224,8 @@ export function resolveNodeOptions(given: Partial<NodeOptions> | undefined): Rea
     listen: '127.0.0.1:0',
     http: 'off',
     seeds: [],
+    allow: DISTRIBUTION_DEFAULTS.allow,
+    heartbeat: 'default',
     joinTimeoutMs: 2_000,
     cookie: undefined,
     cookieFile: undefined,

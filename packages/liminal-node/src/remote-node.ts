@@ -13,15 +13,11 @@ import {
   silentLogger,
   systemEnvironment,
 } from '@liminal-node/scheduler';
+import { ConnectError } from './connect-error.js';
 import { CookieError } from './cookie.js';
 import { type ClusterMember, type LiminalNode, startNode } from './node.js';
 import { type NodeAnswer, type NodeQuestion, type NodeRequest, REQUESTS_NAME } from './node-requests.js';
 import { RemoteInspection } from './remote-inspection.js';
-
-/** No node answers there, or it refuses the connection, or it went away. The message names cause and remedy. */
-export class ConnectError extends LiminalError {
-  readonly code = 'ERR_LIMINAL_CONNECT';
-}
 
 /** The node refused what it was asked for; `remoteCode` is the code of its own error. */
 export class RequestError extends LiminalError {
@@ -121,6 +117,10 @@ function connectFailure(address: string, failure: string | undefined): Error {
     case 'ECONNREFUSED':
       return new ConnectError(
         `nothing listens at ${address}: start a node there with "liminal-node start --listen ${address}", or name another with --connect HOST:PORT`,
+      );
+    case 'not allowed':
+      return new ConnectError(
+        `the node at ${address} takes certain names only: start it with --allow 'visitor-*@127.0.0.1' beside the others`,
       );
     case undefined:
     case 'deadline':

@@ -69,6 +69,16 @@ export function nodeName(text: string): string {
   }
 }
 
+/** For `--allow`, which may be repeated and may hold several patterns with commas between them. */
+export function namePatterns(text: string, before: readonly string[] = []): readonly string[] {
+  const patterns = text.split(',').map((pattern) => pattern.trim());
+  const wrong = patterns.find((pattern) => !/^[A-Za-z0-9.:_@*-]{1,255}$/.test(pattern));
+  if (wrong !== undefined) {
+    throw new InvalidArgumentError(`"${wrong}" fits no name. Write node names, with * for anything: *@10.0.0.5.`);
+  }
+  return [...before, ...patterns];
+}
+
 /** The longest channel name, in bytes of UTF-8. */
 const MAX_CHANNEL_BYTES = 255;
 

@@ -7,13 +7,14 @@
  * A second signal ends it at once. Where the application ends by itself the node drains as well; exit 7.
  */
 import { hostname } from 'node:os';
+import type { HeartbeatProfile } from '@liminal-node/distribution';
 import { describeReason } from '@liminal-node/scheduler';
 import { Command, Option } from 'commander';
 import { checkCookieReach, resolveCookie } from '../cookie.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import type { LiminalNode } from '../node.js';
 import { loadApp, runApp } from './app-module.js';
-import { listenAddress, nodeName, parseAddress, seedAddresses, wholeNumber } from './arguments.js';
+import { listenAddress, namePatterns, nodeName, parseAddress, seedAddresses, wholeNumber } from './arguments.js';
 import { logLevelOption } from './attachment.js';
 import { type Context, cookieFileFlag, cookieFileOption, jsonOption } from './context.js';
 import { CliFailure } from './failure.js';
@@ -28,12 +29,16 @@ interface StartFlags extends TlsFlags {
   readonly listen: string;
   readonly http: string;
   readonly seed?: readonly string[];
+  readonly allow?: readonly string[];
+  readonly heartbeat: HeartbeatProfile;
   readonly threads?: number;
   readonly drainTimeout: number;
   readonly app?: string;
   readonly json?: true;
   readonly logLevel: LogLevel;
 }
+
+const HEARTBEATS: readonly HeartbeatProfile[] = ['default', 'otp', 'lan', 'local'];
 
 const EXAMPLES = `
 Examples:
@@ -73,6 +78,23 @@ export function startCommand(context: Context): Command {
       new Option('--seed <host:port>', 'a node to join; repeat it, or put commas between several')
         .argParser(seedAddresses)
         .env('LIMINAL_SEED'),
+    )
+    .addOption(
+      new Option(
+        '--allow <name@host>',
+        'take only nodes of such names, with * for anything; repeat it, or put commas between (default: all)',
+      )
+        .argParser(namePatterns)
+        .env('LIMINAL_ALLOW'),
+    )
+    .addOption(
+      new Option(
+        '--heartbeat <profile>',
+        'how soon a silent peer is down: in 10 s, 60 s as in OTP, 4 s on a LAN, 1 s on one machine',
+      )
+        .choices(HEARTBEATS)
+        .default('default')
+        .env('LIMINAL_HEARTBEAT'),
     )
     .addOption(
       new Option(
@@ -118,6 +140,8 @@ async function start(flags: StartFlags, cookieFile: string | undefined, context:
     listen: flags.listen,
     http: flags.http,
     seeds: flags.seed ?? [],
+    ...(flags.allow !== undefined && { allow: flags.allow }),
+    heartbeat: flags.heartbeat,
     cookie: cookie.value,
     tls,
     drainTimeoutMs: flags.drainTimeout * 1000,
