@@ -93,6 +93,16 @@ describe('stalls of up to 60 % of the limit', () => {
   });
 });
 
+test('a node that stalled for longer than the limit asks a peer that says little once more before it judges', async () => {
+  const { environment, start } = createCluster();
+  const a = await start('a');
+  const b = await start('b', { seeds: [a.address], ...paced({ intervalMs: 600_000, timeoutMs: 1_200_000 }) });
+  await environment.advance(1_000);
+  environment.stall(30_000);
+  await environment.advance(60_000);
+  expect([a.events, b.events]).toEqual([['up b@h'], ['up a@h']]);
+});
+
 describe('a patient timer', () => {
   test('judges after two turns, so that bytes which were waiting have been read', async () => {
     const environment = createVirtualEnvironment();

@@ -66,6 +66,19 @@ describe('a peer that was disconnected', () => {
     ]);
   });
 
+  test('and that does not listen is taken again when told so by name', async () => {
+    const { environment, start } = createCluster();
+    const a = await start('a');
+    const b = await start('b', { seeds: [a.address], listen: null });
+    await environment.advance(5_000);
+    a.disconnect('b@h');
+    await environment.advance(60_000);
+    expect(names(b)).toEqual([]);
+    a.connect('b@h');
+    await environment.advance(20_000);
+    expect(names(b)).toEqual(['a@h']);
+  });
+
   test('while its handshake is under way is refused at its end', async () => {
     const { environment, network, start } = createCluster();
     const b = await start('b');
