@@ -19,8 +19,12 @@ export interface DistributionCounters {
   sessionsUp: number;
   /** Sessions that went down, by reason. */
   sessionsDown: ByReason;
-  /** Frames that were not delivered: `data budget`, `frame too long`, and `session down` for what was not yet handed to the kernel. */
+  /** Frames that were not delivered: `data budget`, `frame too long`, `too many waiting`, `given up` by a sender that waited, and `session down` for what was not yet handed to the kernel. */
   dropped: ByReason;
+  /** Frames of which a peer was told that it will not get them; its `lossesHeard`, while the session lives. */
+  lossesTold: number;
+  /** Frames that peers said they could not send here. */
+  lossesHeard: number;
   /** Frames in a write that was under way when its session went down: the peer may have them or not. */
   framesUncertain: number;
   /** Connections taken by the listener. */
@@ -57,6 +61,8 @@ export function createCounters(): DistributionCounters {
     sessionsUp: 0,
     sessionsDown: {},
     dropped: {},
+    lossesTold: 0,
+    lossesHeard: 0,
     framesUncertain: 0,
     accepted: 0,
     dialled: 0,

@@ -7,7 +7,7 @@ import type { KnownPeer } from './known-peers.js';
 import { LocalNode } from './local-node.js';
 import type { MembershipEvent, MembershipStage } from './membership.js';
 import { type DistributionOptions, resolveDistributionOptions } from './options.js';
-import type { Lane, SendOutcome, Session } from './session.js';
+import type { Lane, PendingSend, SendOutcome, Session } from './session.js';
 
 export interface Distribution extends AsyncDisposable {
   readonly name: NodeName;
@@ -29,6 +29,36 @@ export interface Distribution extends AsyncDisposable {
    * @param flow a number for the sender, see `flowOfPid`. @default one flow for all that have none
    */
   send(session: Session, type: number, body: Uint8Array, lane: Lane, flow?: number): SendOutcome;
+
+  /**
+   * Like `send` in the data lane, for a sender that waits: where the budget is used up the frame is queued all the
+   * same, beyond the budget, up to `maxPendingBytes`. It keeps its place in its flow, so that nothing is overtaken
+   * and no other flow waits for it.
+   * @param label what the peer is told where the frame is dropped after all, as in `tellLoss`.
+   * @returns the outcome where it is known at once.
+   */
+  sendWhenRoom(
+    session: Session,
+    type: number,
+    body: Uint8Array,
+    label: Uint8Array,
+    flow?: number,
+  ): SendOutcome | PendingSend;
+
+  /**
+   * Tells the peer of one frame that it will not get, in the order of the flow: between what was queued before and
+   * what is queued later. Losses with the same label and nothing between them are told as one, with their number.
+   * Must be delivered, like a signal. Does nothing where the peer does not understand it, or the session is over.
+   * @param type of the frame, from 32 to 255. @param label what its handler for losses needs to know, at most 1 KiB.
+   */
+  tellLoss(session: Session, type: number, label: Uint8Array, flow?: number): void;
+
+  /**
+   * The one handler of what peers tell of lost frames of a type; in order with the frames of the same flow. What no
+   * handler takes is counted only. What it throws closes the session, as in `onFrame`.
+   * @throws RangeError for a type that is taken or is not from 32 to 255.
+   */
+  onLoss(type: number, handler: (session: Session, label: Uint8Array, count: number) => void): void;
 
   /**
    * The one handler of a frame type from 32 to 255, called in the order of arrival and only while the session

@@ -4,20 +4,12 @@
  * that is longer than a fragment may be comes in pieces, and its flow takes turns between them.
  */
 import { Fifo } from './fifo.js';
+import { Flow, type QueuedFrame, seal } from './flow.js';
 import { FRAGMENT_BYTES, fragmentHead, mayOpen } from './fragment.js';
 import { FrameType } from './frame-type.js';
-import type { Lane } from './session.js';
 
 /** Bytes that a flow may send before the next one's turn. */
 const QUANTUM_BYTES = FRAGMENT_BYTES;
-
-export interface QueuedFrame {
-  readonly type: number;
-  readonly body: Uint8Array;
-  readonly lane: Lane;
-  /** See `OutboundQueue.mark`. */
-  readonly mark: number;
-}
 
 /** What goes onto the wire as one frame: a queued frame, or a fragment of one. */
 export interface Piece {
@@ -28,16 +20,6 @@ export interface Piece {
   readonly of: QueuedFrame;
   /** Whether the queued frame is complete with it. */
   readonly isLast: boolean;
-}
-
-interface Flow {
-  readonly key: number;
-  readonly frames: Fifo<QueuedFrame>;
-  /** Bytes in its turn so far. */
-  spent: number;
-  /** Of the long frame that it has begun. */
-  stream: number;
-  sent: number;
 }
 
 export interface PeerLimits {
@@ -62,22 +44,35 @@ export class FlowQueue {
     this.#peer = peer;
   }
 
-  push(key: number, frame: QueuedFrame): void {
+  push(key: number, frame: QueuedFrame): Flow {
+    const flow = this.flow(key);
+    flow.push(frame);
+    return flow;
+  }
+
+  /** The flow of a sender, which must be given a frame now if it has none. */
+  flow(key: number): Flow {
     let flow = this.#flows.get(key);
     if (flow === undefined) {
-      flow = { key, frames: new Fifo(), spent: 0, stream: 0, sent: 0 };
+      flow = new Flow(key);
       this.#flows.set(key, flow);
       this.#turns.push(flow);
     }
-    flow.frames.push(frame);
+    return flow;
   }
 
   /** The next piece; undefined where nothing waits. */
   shift(): Piece | undefined {
     for (;;) {
       const flow = this.#turns.first;
-      const frame = flow?.frames.first;
-      if (flow === undefined || frame === undefined) return undefined;
+      if (flow === undefined) return undefined;
+      const frame = flow.first;
+      if (frame === undefined) {
+        // All that it had was withdrawn.
+        this.#turns.shift();
+        this.#flows.delete(flow.key);
+        continue;
+      }
       const isLong = frame.body.length > FRAGMENT_BYTES && this.#peer.takesFragments;
       if (flow.spent < QUANTUM_BYTES) {
         if (!isLong) return this.#whole(flow, frame);
@@ -100,8 +95,9 @@ export class FlowQueue {
   }
 
   #whole(flow: Flow, frame: QueuedFrame): Piece {
+    seal(frame);
     const { type, body } = frame;
-    this.#finish(flow, body.length);
+    this.#finish(flow, frame, body.length);
     return { type, head: NO_HEAD, part: body, of: frame, isLast: true };
   }
 
@@ -120,7 +116,7 @@ export class FlowQueue {
     if (isLast) {
       this.#openStreams--;
       this.#openBytes -= body.length;
-      this.#finish(flow, end - start);
+      this.#finish(flow, frame, end - start);
     } else {
       flow.sent = end;
       flow.spent += end - start;
@@ -129,11 +125,11 @@ export class FlowQueue {
   }
 
   /** The first frame of the flow whose turn it is has been taken to its end. */
-  #finish(flow: Flow, bytes: number): void {
-    flow.frames.shift();
+  #finish(flow: Flow, frame: QueuedFrame, bytes: number): void {
+    flow.remove(frame);
     flow.sent = 0;
     flow.spent += bytes;
-    if (flow.frames.length > 0) return;
+    if (flow.first !== undefined) return;
     this.#turns.shift();
     this.#flows.delete(flow.key);
   }

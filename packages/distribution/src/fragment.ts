@@ -37,9 +37,13 @@ export function fragmentHead(stream: number, type: number, body: Uint8Array, sta
 interface OpenStream {
   readonly type: number;
   readonly bodyBytes: number;
-  readonly parts: Uint8Array[];
+  /** As much of the body as has arrived, with room for more. */
+  body: Uint8Array;
   bytes: number;
 }
+
+/** Once so much of a body has arrived, there is room for all of it: what is moved then is not much. */
+const WHOLE_AT = 1 / 4;
 
 /** Puts the fragments of one session together. */
 export class FragmentAssembler {
@@ -71,16 +75,16 @@ export class FragmentAssembler {
     if (stream === undefined)
       throw new ProtocolError('bad fragment', `fragment of stream ${number}, which is not open`);
     const part = reader.rest();
-    stream.bytes += part.length;
+    const bytes = stream.bytes + part.length;
     const isLast = (flags & LAST) !== 0;
-    if (stream.bytes > stream.bodyBytes || isLast !== (stream.bytes === stream.bodyBytes) || part.length === 0) {
-      throw new ProtocolError('bad fragment', `${stream.bytes} of ${stream.bodyBytes} bytes, last: ${isLast}`);
+    if (bytes > stream.bodyBytes || isLast !== (bytes === stream.bodyBytes) || part.length === 0) {
+      throw new ProtocolError('bad fragment', `${bytes} of ${stream.bodyBytes} bytes, last: ${isLast}`);
     }
-    stream.parts.push(part);
+    append(stream, part);
     if (!isLast) return undefined;
     this.#streams.delete(number);
     this.#openBytes -= stream.bodyBytes;
-    return { type: stream.type, body: Buffer.concat(stream.parts, stream.bodyBytes) };
+    return { type: stream.type, body: stream.body };
   }
 
   #open(number: number, type: number, bodyBytes: number): OpenStream {
@@ -92,9 +96,22 @@ export class FragmentAssembler {
     if (!mayOpen(bodyBytes, this.#streams.size, this.#openBytes, this.#maxBodyBytes)) {
       throw new ProtocolError('too many streams', `${this.#streams.size} streams of ${this.#openBytes} bytes are open`);
     }
-    const stream: OpenStream = { type, bodyBytes, parts: [], bytes: 0 };
+    const stream: OpenStream = { type, bodyBytes, body: new Uint8Array(0), bytes: 0 };
     this.#streams.set(number, stream);
     this.#openBytes += bodyBytes;
     return stream;
   }
+}
+
+/** Nothing is allocated because a peer said so: the memory grows with the bytes that did arrive. */
+function append(stream: OpenStream, part: Uint8Array): void {
+  const bytes = stream.bytes + part.length;
+  if (bytes > stream.body.length) {
+    const room = bytes >= stream.bodyBytes * WHOLE_AT ? stream.bodyBytes : Math.max(bytes, 2 * stream.body.length);
+    const grown = Buffer.allocUnsafeSlow(Math.min(room, stream.bodyBytes));
+    grown.set(stream.body.subarray(0, stream.bytes));
+    stream.body = grown;
+  }
+  stream.body.set(part, stream.bytes);
+  stream.bytes = bytes;
 }

@@ -43,6 +43,7 @@ export class FrameConnection implements ConnectionHandlers {
   readonly #whenOpen: (() => void) | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #lingering: Timer | undefined;
+  #receivedBytes = 0;
 
   constructor(owner: FrameOwner, options: FrameConnectionOptions, whenOpen?: () => void) {
     this.owner = owner;
@@ -53,6 +54,11 @@ export class FrameConnection implements ConnectionHandlers {
 
   get remoteAddress(): string {
     return this.#connection?.remoteAddress ?? 'unknown';
+  }
+
+  /** Bytes that have come, in all. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
   }
 
   set maxFrameBytes(bytes: number) {
@@ -100,6 +106,7 @@ export class FrameConnection implements ConnectionHandlers {
   }
 
   data(bytes: Uint8Array): void {
+    this.#receivedBytes += bytes.length;
     this.#options.received(bytes.length);
     if (this.#state !== 'open') return;
     this.owner.received();

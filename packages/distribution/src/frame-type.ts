@@ -30,6 +30,8 @@ export const FrameType = {
   CLOSE: 21,
   /** A part of a long frame of another layer. */
   FRAGMENT: 22,
+  /** Frames of other layers that you will not get; only for a peer that announced the feature. */
+  LOST: 23,
   /** A signal between processes. */
   SIGNAL: 32,
   PG_SNAPSHOT: 40,

@@ -4,8 +4,12 @@
  * 1. A push schedules a flush at the end of the turn, or at once where 64 KiB wait.
  * 2. A flush hands one batch of up to 256 KiB to the connection. At most one is under way; its completion
  *    takes the next. So what the kernel does not take stays in the queue, where it is counted and bounded.
- * 3. A batch that the kernel has not taken within the write deadline reports the peer as stuck. The deadline
- *    costs a timer only while something is written.
+ *    So batches are as large as what has gathered while the last was written: a lone frame goes out at the end of
+ *    its turn, and under load few writes carry many frames.
+ * 3. A peer gets on when a batch has been taken by the kernel, or when the peer itself says that it has read
+ *    another 16 KiB: the kernel may hold megabytes, and takes more only in large steps. One that does not get on
+ *    within the write deadline is stuck, however steady a trickle it reads. The deadline costs a timer only while
+ *    something is written.
  */
 import type { Environment, Timer } from '@liminal-node/scheduler';
 import type { DistributionCounters } from './counters.js';
@@ -15,6 +19,9 @@ import { setPatientTimer } from './patience.js';
 
 /** Bytes that are worth a write before the turn ends. */
 const WRITE_NOW_BYTES = 64 * 1_024;
+
+/** The least that a peer must read within a write deadline in which the kernel has taken nothing more. */
+const MIN_PROGRESS_BYTES = 16 * 1_024;
 
 export interface FrameWriterOptions {
   readonly environment: Environment;
@@ -29,7 +36,11 @@ export class FrameWriter {
   readonly #queue: OutboundQueue;
   readonly #options: FrameWriterOptions;
   #inFlight: Batch | undefined;
+  /** When the write under way began, or the peer has got on since. */
   #writtenAt = 0;
+  /** Bytes that the peer has read, as it said last, and as it had said then. */
+  #peerRead = 0;
+  #peerReadThen = 0;
   #scheduled = false;
   #stopped = false;
   #deadline: Timer | undefined;
@@ -55,6 +66,11 @@ export class FrameWriter {
     });
   }
 
+  /** The peer says that it has read so many bytes in all. */
+  peerHasRead(bytes: number): void {
+    this.#peerRead = bytes;
+  }
+
   /** Resolves when what is queued now has been written, or the writer has stopped. */
   flushed(): Promise<void> {
     const mark = this.#queue.mark();
@@ -74,7 +90,7 @@ export class FrameWriter {
     const batch = this.#queue.take();
     if (batch === undefined) return;
     this.#inFlight = batch;
-    this.#writtenAt = this.#options.environment.now();
+    this.#restart();
     this.#deadline ??= this.#setDeadline(this.#options.writeTimeoutMs);
     this.#connection.write(batch.bytes, () => this.#wrote(batch));
   }
@@ -93,13 +109,22 @@ export class FrameWriter {
     this.#write();
   }
 
+  #restart(): void {
+    this.#writtenAt = this.#options.environment.now();
+    this.#peerReadThen = this.#peerRead;
+  }
+
   /** One timer covers many writes: when it fires, it is set again for what is left to the write under way. */
   #setDeadline(delayMs: number): Timer {
     return setPatientTimer(this.#options.environment, delayMs, (late) => {
       this.#deadline = undefined;
       if (this.#inFlight === undefined || this.#stopped) return;
       const { environment, writeTimeoutMs, stuck } = this.#options;
-      const leftMs = this.#writtenAt + writeTimeoutMs - environment.now();
+      let leftMs = this.#writtenAt + writeTimeoutMs - environment.now();
+      if (leftMs <= 0 && this.#peerRead - this.#peerReadThen >= MIN_PROGRESS_BYTES) {
+        this.#restart();
+        leftMs = writeTimeoutMs;
+      }
       if (leftMs <= 0 && !late) stuck();
       else this.#deadline = this.#setDeadline(late ? writeTimeoutMs : Math.max(1, leftMs));
     });

@@ -21,9 +21,11 @@ export const PROTOCOL = { min: 1, max: 1 } as const;
 export const FEATURE = {
   /** Puts the fragments of long frames together. */
   fragments: 1,
+  /** Understands what it is told of lost frames. */
+  losses: 2,
 } as const;
 
-export const FEATURES: number = FEATURE.fragments;
+export const FEATURES: number = FEATURE.fragments | FEATURE.losses;
 
 /** The cap on a frame before the peer is known. */
 export const MAX_HANDSHAKE_FRAME_BYTES = 1_024;

@@ -15,7 +15,7 @@ export type { MembershipEvent, MembershipStage } from './membership.js';
 export { netTransport } from './net-transport.js';
 export { DEFAULTS, type DistributionOptions, type DistributionSettings } from './options.js';
 export { connectSignals } from './remote-signals.js';
-export type { DataTraffic, Lane, SendOutcome, Session } from './session.js';
+export type { DataTraffic, Lane, PendingSend, SendOutcome, Session } from './session.js';
 export { TlsError, type TlsFiles } from './tls-files.js';
 export { createTlsTransport } from './tls-transport.js';
 export type { Connection, ConnectionHandlers, Listener, Transport } from './transport.js';

@@ -12,9 +12,11 @@ import { FrameWriter } from './frame-writer.js';
 import type { Peer } from './handshake.js';
 import { FEATURE } from './handshake-message.js';
 import { Heartbeat } from './heartbeat.js';
+import { type Loss, MAX_LABEL_BYTES } from './loss-notice.js';
 import type { DistributionSettings } from './options.js';
-import { OutboundQueue } from './outbound-queue.js';
-import type { DataTraffic, Lane, SendOutcome, Session } from './session.js';
+import { OutboundQueue, type PendingFrame } from './outbound-queue.js';
+import type { PendingOutcome } from './pending-sends.js';
+import type { DataTraffic, Lane, PendingSend, SendOutcome, Session } from './session.js';
 
 /** What a session tells the table. */
 export interface SessionEvents {
@@ -54,6 +56,7 @@ export class LiveSession implements Session, FrameOwner {
   readonly #connection: FrameConnection;
   readonly #frameDeadline: FrameDeadline;
   readonly #queue: OutboundQueue;
+  readonly #hearsOfLosses: boolean;
   readonly #assembler: FragmentAssembler;
   readonly #writer: FrameWriter;
   readonly #now: () => number;
@@ -84,6 +87,7 @@ export class LiveSession implements Session, FrameOwner {
     this.#connection = connection;
     this.#frameDeadline = new FrameDeadline(settings.frameTimeoutMs);
     const takesFragments = (peer.features & FEATURE.fragments) !== 0;
+    this.#hearsOfLosses = (peer.features & FEATURE.losses) !== 0;
     this.#queue = new OutboundQueue(settings, { maxBodyBytes: this.maxBodyBytes, takesFragments });
     this.#assembler = new FragmentAssembler(settings.maxFrameBytes - 1);
     const stuck = (): void => events.over(this, 'write timeout');
@@ -104,6 +108,16 @@ export class LiveSession implements Session, FrameOwner {
     return this.#queue.traffic;
   }
 
+  /** Bytes that the peer has sent, in all. */
+  get receivedBytes(): number {
+    return this.#connection.receivedBytes;
+  }
+
+  /** The peer says that it has read so many bytes of this connection. */
+  peerHasRead(bytes: number): void {
+    this.#writer.peerHasRead(bytes);
+  }
+
   send(type: number, body: Uint8Array, lane: Lane, flow?: number): SendOutcome {
     if (!this.up) return 'gone';
     if (body.length > this.maxBodyBytes) return this.#refuse(lane, 'frame too long');
@@ -116,6 +130,41 @@ export class LiveSession implements Session, FrameOwner {
       case 'over control budget':
         return this.#refuse(lane, 'control budget');
     }
+  }
+
+  /** See `Distribution.sendWhenRoom`. */
+  sendWhenRoom(type: number, body: Uint8Array, label: Uint8Array, flow?: number): SendOutcome | PendingSend {
+    if (!this.up) return 'gone';
+    if (body.length > this.maxBodyBytes) return this.#refuse('data', 'frame too long');
+    if (this.#queue.push(type, body, 'data', flow) === 'queued') {
+      this.#writer.schedule();
+      return 'queued';
+    }
+    const loss = lossOf(type, label);
+    let settle: (outcome: SendOutcome) => void = () => {};
+    const settled = new Promise<SendOutcome>((resolve) => {
+      settle = resolve;
+    });
+    const pending = this.#queue.pushPending(type, body, flow ?? 0, (outcome: PendingOutcome) => settle(outcome));
+    if (pending === undefined) return this.#refuse('data', 'too many waiting');
+    this.#writer.schedule();
+    return {
+      settled,
+      withdraw: () => {
+        if (!this.#withdraw(pending, loss)) return false;
+        count(this.#counters.dropped, 'given up');
+        settle('dropped');
+        return true;
+      },
+    };
+  }
+
+  /** See `Distribution.tellLoss`. */
+  tellLoss(type: number, label: Uint8Array, flow?: number): void {
+    if (!this.up || !this.#hearsOfLosses) return;
+    this.#counters.lossesTold++;
+    if (this.#queue.lose(lossOf(type, label), flow) !== 'queued') this.#events.over(this, 'control budget');
+    else this.#writer.schedule();
   }
 
   flushed(): Promise<void> {
@@ -172,6 +221,15 @@ export class LiveSession implements Session, FrameOwner {
     this.#events.over(this, reason);
   }
 
+  /** @returns false where it was settled before. */
+  #withdraw(pending: PendingFrame, loss: Loss): boolean {
+    const outcome = pending.withdraw(this.#hearsOfLosses ? loss : undefined);
+    if (outcome === undefined) return false;
+    if (this.#hearsOfLosses) this.#counters.lossesTold++;
+    if (outcome === 'over control budget') this.#events.over(this, 'control budget');
+    return true;
+  }
+
   #settleProbes(alive: boolean): void {
     for (const settle of this.#probes.splice(0)) settle(alive);
   }
@@ -182,4 +240,11 @@ export class LiveSession implements Session, FrameOwner {
     this.#events.over(this, reason);
     return 'gone';
   }
+}
+
+/** @throws RangeError for a label that no notice takes. */
+function lossOf(type: number, label: Uint8Array): Loss {
+  if (label.length > MAX_LABEL_BYTES)
+    throw new RangeError(`label of ${label.length} bytes; at most ${MAX_LABEL_BYTES}`);
+  return { type, label };
 }

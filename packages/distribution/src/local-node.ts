@@ -24,7 +24,7 @@ import { Dialler } from './dialler.js';
 import type { Distribution } from './distribution.js';
 import { FailureReport } from './failure-report.js';
 import { FrameConnection } from './frame-connection.js';
-import { type FrameHandler, FrameHandlers } from './frame-handlers.js';
+import { type FrameHandler, FrameHandlers, type LossHandler } from './frame-handlers.js';
 import { FrameType } from './frame-type.js';
 import { learnPeers, tellPeers } from './gossip.js';
 import type { Identity } from './handshake.js';
@@ -36,7 +36,7 @@ import { Membership, type MembershipEvent, type MembershipStage } from './member
 import { namesThatFit } from './node-patterns.js';
 import type { DistributionSettings } from './options.js';
 import { decodePeers, type PeerAddress } from './peers-message.js';
-import type { Lane, SendOutcome, Session } from './session.js';
+import type { Lane, PendingSend, SendOutcome, Session } from './session.js';
 import { SessionTable } from './session-table.js';
 
 const EMPTY = new Uint8Array(0);
@@ -134,6 +134,24 @@ export class LocalNode implements Distribution {
 
   send(session: Session, type: number, body: Uint8Array, lane: Lane, flow?: number): SendOutcome {
     return session instanceof LiveSession ? session.send(type, body, lane, flow) : 'gone';
+  }
+
+  sendWhenRoom(
+    session: Session,
+    type: number,
+    body: Uint8Array,
+    label: Uint8Array,
+    flow?: number,
+  ): SendOutcome | PendingSend {
+    return session instanceof LiveSession ? session.sendWhenRoom(type, body, label, flow) : 'gone';
+  }
+
+  tellLoss(session: Session, type: number, label: Uint8Array, flow?: number): void {
+    if (session instanceof LiveSession) session.tellLoss(type, label, flow);
+  }
+
+  onLoss(type: number, handler: LossHandler): void {
+    this.#handlers.setForLosses(type, handler);
   }
 
   onFrame(type: number, handler: FrameHandler): void {
@@ -282,6 +300,7 @@ export class LocalNode implements Distribution {
       [FrameType.LEAVE, (session) => this.#peerLeaves(session)],
       [FrameType.LEAVE_ACK, (session) => session.release()],
       [FrameType.PEERS, (_session, body) => this.#learn(decodePeers(body))],
+      [FrameType.LOST, (session, body) => this.#handlers.handleLosses(session, body)],
       [FrameType.CLOSE, (session, body) => this.#peerCloses(session, body)],
     ]);
   }

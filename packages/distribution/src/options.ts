@@ -51,7 +51,10 @@ export interface DistributionSettings {
   handshakeTimeoutMs: number;
   /** Milliseconds that one frame of a peer may take to arrive, judged at heartbeats; then its session goes down. @default 10000 */
   frameTimeoutMs: number;
-  /** Milliseconds that the kernel may take for one write of up to 256 KiB; then the session goes down. @default 10000 */
+  /**
+   * Milliseconds that the kernel may take for one write of up to 256 KiB, while the peer says that it reads less than
+   * 16 KiB in that time; then the session goes down. @default 10000
+   */
   writeTimeoutMs: number;
   /** Milliseconds that `leave` waits for acknowledgements and for what is queued. @default 2000 */
   leaveTimeoutMs: number;
@@ -61,6 +64,11 @@ export interface DistributionSettings {
   maxFrameBytes: number;
   /** Bytes of droppable frames that may wait for one peer; beyond, they are dropped and counted. @default 8 MiB */
   maxDataQueueBytes: number;
+  /**
+   * Bytes of frames whose senders wait for room at one peer, and at most 1,024 of them; beyond, they are dropped and
+   * counted. @default 8 MiB
+   */
+  maxPendingBytes: number;
   /** Bytes of frames that must be delivered that may wait for one peer; beyond, its session goes down. @default 16 MiB */
   maxControlQueueBytes: number;
   /**
@@ -114,6 +122,7 @@ export const DEFAULTS: DistributionSettings = {
   closeTimeoutMs: 1_000,
   maxFrameBytes: 16 * 2 ** 20,
   maxDataQueueBytes: 8 * 2 ** 20,
+  maxPendingBytes: 8 * 2 ** 20,
   maxControlQueueBytes: 16 * 2 ** 20,
   maxHandshakes: 64,
   maxFailuresPerSource: 20,
@@ -157,6 +166,7 @@ const CHECKS: OptionChecks<DistributionSettings> = {
   closeTimeoutMs: wholeNumber(0, DAY_MS),
   maxFrameBytes: wholeNumber(MIN_FRAME_BYTES, GIB),
   maxDataQueueBytes: wholeNumber(1, GIB),
+  maxPendingBytes: wholeNumber(1, GIB),
   maxControlQueueBytes: wholeNumber(1, GIB),
   maxHandshakes: wholeNumber(1, 65_536),
   maxFailuresPerSource: wholeNumber(1, 65_536),

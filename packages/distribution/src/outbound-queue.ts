@@ -11,10 +11,15 @@
  *    a release after it does nothing. So every byte is given back exactly once.
  * 4. `clear` tells what was still waiting, which the peer has never seen, from what was in a buffer that had been
  *    taken and not released: the peer may have that or not.
+ * 5. `pushPending` queues a data frame beyond the budget, for a sender that waits (`pending-sends.ts`). `lose` tells
+ *    the peer of a frame that is not queued, in the order of its flow (`loss-notice.ts`).
  */
 import { Fifo } from './fifo.js';
-import { FlowQueue, type PeerLimits, type Piece, type QueuedFrame } from './flow-queue.js';
+import { type Flow, NO_BODY, type NoticeChange, type QueuedFrame, queuedFrame } from './flow.js';
+import { FlowQueue, type PeerLimits, type Piece } from './flow-queue.js';
 import { HEADER_BYTES, writeHeader } from './frame.js';
+import type { Loss } from './loss-notice.js';
+import { type PendingOutcome, PendingSends } from './pending-sends.js';
 import type { DataTraffic, Lane } from './session.js';
 
 /** The most bytes in one buffer to write. */
@@ -23,12 +28,22 @@ export const BATCH_BYTES = 256 * 1_024;
 /** Room in a buffer for what fragments have beside the bytes that were paid for. */
 const FRAGMENT_HEADS_BYTES = 64;
 
-const NO_HEAD = new Uint8Array(0);
-
 export interface QueueLimits {
   readonly maxControlQueueBytes: number;
   readonly maxDataQueueBytes: number;
+  readonly maxPendingBytes: number;
 }
+
+/** A frame whose sender waits. */
+export interface PendingFrame {
+  /**
+   * Gives up, and tells the peer of the loss, if it shall be told.
+   * @returns undefined where the frame has been admitted, or the queue cleared, before.
+   */
+  withdraw(loss: Loss | undefined): NoticeOutcome | undefined;
+}
+
+export type NoticeOutcome = 'queued' | 'over control budget';
 
 export type PushOutcome = 'queued' | 'over data budget' | 'over control budget';
 
@@ -60,6 +75,7 @@ export class OutboundQueue {
   readonly #limits: QueueLimits;
   readonly #control = new Fifo<QueuedFrame>();
   readonly #flows: FlowQueue;
+  readonly #pending: PendingSends;
   /** The piece of which a part is in a batch already, and how many of its bytes. */
   #begun: Piece | undefined;
   #begunBytes = 0;
@@ -79,6 +95,7 @@ export class OutboundQueue {
   constructor(limits: QueueLimits, peer: PeerLimits) {
     this.#limits = limits;
     this.#flows = new FlowQueue(peer);
+    this.#pending = new PendingSends(limits.maxPendingBytes);
   }
 
   /** Bytes in no batch yet. */
@@ -95,6 +112,11 @@ export class OutboundQueue {
     return this.#dataBytes;
   }
 
+  /** Of frames whose senders wait. */
+  get pendingBytes(): number {
+    return this.#pending.bytes;
+  }
+
   /** Of the data lane, so far. */
   get traffic(): DataTraffic {
     return this.#traffic;
@@ -109,21 +131,40 @@ export class OutboundQueue {
   push(type: number, body: Uint8Array, lane: Lane, flow = 0): PushOutcome {
     const size = HEADER_BYTES + body.length;
     if (lane === 'data') {
-      if (this.#dataBytes > 0 && this.#dataBytes + size > this.#limits.maxDataQueueBytes) return 'over data budget';
+      if (!this.#hasRoom(size)) return 'over data budget';
       this.#dataBytes += size;
       this.#traffic.queued++;
     } else {
-      if (this.#controlBytes > 0 && this.#controlBytes + size > this.#limits.maxControlQueueBytes) {
-        return 'over control budget';
-      }
+      if (!this.#hasControlRoom(size)) return 'over control budget';
       this.#controlBytes += size;
     }
-    this.#waitingBytes += size;
-    this.#unwritten.set(this.#mark, (this.#unwritten.get(this.#mark) ?? 0) + 1);
-    const frame = { type, body, lane, mark: this.#mark };
+    const frame = this.#queued(type, body, lane);
     if (lane === 'control') this.#control.push(frame);
     else this.#flows.push(flow, frame);
     return 'queued';
+  }
+
+  /**
+   * Queues a data frame for which there is no room, in the order of its flow, for a sender that waits.
+   * @param settled called once, in a later turn of the queue: there is room for it, or the queue was cleared.
+   * @returns undefined where too much waits already.
+   */
+  pushPending(
+    type: number,
+    body: Uint8Array,
+    flow: number,
+    settled: (outcome: PendingOutcome) => void,
+  ): PendingFrame | undefined {
+    if (!this.#pending.fits(HEADER_BYTES + body.length)) return undefined;
+    const frame = this.#queued(type, body, 'pending');
+    const its = this.#flows.push(flow, frame);
+    this.#pending.add(frame, settled);
+    return { withdraw: (loss) => (this.#pending.settle(frame) ? this.#withdraw(its, frame, loss) : undefined) };
+  }
+
+  /** Tells the peer, behind all that its flow has queued, of a frame that it will not get. */
+  lose(loss: Loss, flow = 0): NoticeOutcome {
+    return this.#notice(this.#flows.flow(flow).lose(loss, this.#mark));
   }
 
   /** The next bytes to write, at most `BATCH_BYTES`; undefined where nothing waits. */
@@ -152,8 +193,12 @@ export class OutboundQueue {
 
   #next(): Piece | undefined {
     const control = this.#control.shift();
-    if (control === undefined) return this.#flows.shift();
-    return { type: control.type, head: NO_HEAD, part: control.body, of: control, isLast: true };
+    if (control === undefined) {
+      const piece = this.#flows.shift();
+      if (piece?.of.lane === 'pending') this.#admit(piece.of);
+      return piece;
+    }
+    return { type: control.type, head: NO_BODY, part: control.body, of: control, isLast: true };
   }
 
   /** Copies as much of the piece as there is room for. @returns where it ends. */
@@ -196,11 +241,8 @@ export class OutboundQueue {
     this.#takenFrames -= batch.frames;
     this.#takenDataFrames -= batch.dataFrames;
     this.#traffic.written += batch.dataFrames;
-    for (const { mark, frames } of batch.byMark) {
-      const left = (this.#unwritten.get(mark) ?? 0) - frames;
-      if (left > 0) this.#unwritten.set(mark, left);
-      else this.#unwritten.delete(mark);
-    }
+    for (const { mark, frames } of batch.byMark) this.#count(mark, -frames);
+    this.#admitPending();
   }
 
   /** A mark behind everything that has been pushed so far. */
@@ -220,6 +262,7 @@ export class OutboundQueue {
     this.#cleared = true;
     this.#control.clear();
     this.#flows.clear();
+    this.#pending.clear();
     this.#begun = undefined;
     this.#waitingBytes = 0;
     this.#controlBytes = 0;
@@ -230,5 +273,57 @@ export class OutboundQueue {
     this.#traffic.uncertain = this.#takenDataFrames;
     this.#traffic.dropped = this.#traffic.queued - this.#traffic.written - this.#takenDataFrames;
     return { dropped: unwritten - this.#takenFrames, uncertain: this.#takenFrames };
+  }
+
+  #queued(type: number, body: Uint8Array, lane: QueuedFrame['lane']): QueuedFrame {
+    this.#waitingBytes += HEADER_BYTES + body.length;
+    this.#count(this.#mark, 1);
+    return queuedFrame(type, body, lane, this.#mark);
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#dataBytes === 0 || this.#dataBytes + bytes <= this.#limits.maxDataQueueBytes;
+  }
+
+  #hasControlRoom(bytes: number): boolean {
+    return this.#controlBytes === 0 || this.#controlBytes + bytes <= this.#limits.maxControlQueueBytes;
+  }
+
+  #withdraw(flow: Flow, frame: QueuedFrame, loss: Loss | undefined): NoticeOutcome {
+    this.#waitingBytes -= HEADER_BYTES + frame.body.length;
+    if (loss === undefined) {
+      flow.remove(frame);
+      return this.#notice({ bytes: 0, added: false, removed: [frame] });
+    }
+    return this.#notice(flow.replace(frame, loss));
+  }
+
+  #notice({ bytes, added, removed }: NoticeChange): NoticeOutcome {
+    if (added) this.#count(this.#mark, 1);
+    for (const { mark } of removed) this.#count(mark, -1);
+    const fits = bytes <= 0 || this.#hasControlRoom(bytes);
+    this.#controlBytes += bytes;
+    this.#waitingBytes += bytes;
+    return fits ? 'queued' : 'over control budget';
+  }
+
+  #count(mark: number, frames: number): void {
+    const left = (this.#unwritten.get(mark) ?? 0) + frames;
+    if (left > 0) this.#unwritten.set(mark, left);
+    else this.#unwritten.delete(mark);
+  }
+
+  #admitPending(): void {
+    for (let frame = this.#pending.oldest; frame !== undefined; frame = this.#pending.oldest) {
+      if (!this.#hasRoom(HEADER_BYTES + frame.body.length)) return;
+      this.#admit(frame);
+    }
+  }
+
+  #admit(frame: QueuedFrame): void {
+    frame.lane = 'data';
+    this.#dataBytes += HEADER_BYTES + frame.body.length;
+    this.#traffic.queued++;
+    this.#pending.settle(frame, 'queued');
   }
 }

@@ -5,7 +5,8 @@
  *    completely first. Ids rise strictly.
  * 2. `retire` takes a session down exactly once, whatever happens to it later: events of a retired connection
  *    find the session no longer up. Out of the table first, told second.
- * 3. One timer beats for all sessions and judges who is silent, or drips; with no session there is no timer.
+ * 3. One timer beats for all sessions and judges who is silent, or drips; with no session there is no timer. A heartbeat is
+ *    u32 number, u48 bytes that its sender has read of the connection, for the peer's write deadline.
  */
 import { ByteReader, ByteWriter, type NodeName, ProtocolError, type Timer } from '@liminal-node/scheduler';
 import { count, type DistributionCounters } from './counters.js';
@@ -20,6 +21,9 @@ import { setPatientTimer } from './patience.js';
 
 /** How long a peer has to give a sign of life before another life may take its place. */
 const PROBE_MS = 1_000;
+
+/** Of the number in a heartbeat that says how much its sender has read. */
+const READ_BYTES = 6;
 
 /** The longest reason that a CLOSE carries. */
 const MAX_REASON_CHARACTERS = 256;
@@ -129,7 +133,9 @@ export class SessionTable implements SessionEvents {
   }
 
   heartbeat(session: LiveSession, body: Uint8Array): void {
-    session.send(FrameType.HEARTBEAT_ACK, new ByteWriter(4).u32(new ByteReader(body).u32()).take(), 'control');
+    const reader = new ByteReader(body);
+    session.send(FrameType.HEARTBEAT_ACK, new ByteWriter(4).u32(reader.u32()).take(), 'control');
+    if (reader.left >= READ_BYTES) session.peerHasRead(reader.u48());
   }
 
   heartbeatAcknowledged(session: LiveSession, body: Uint8Array): void {
@@ -151,7 +157,8 @@ export class SessionTable implements SessionEvents {
 
   #beatOnce(session: LiveSession): void {
     const number = session.heartbeat.beat(this.#options.settings.environment.now());
-    session.send(FrameType.HEARTBEAT, new ByteWriter(4).u32(number).take(), 'control');
+    const body = new ByteWriter(4 + READ_BYTES).u32(number).u48(session.receivedBytes).take();
+    session.send(FrameType.HEARTBEAT, body, 'control');
   }
 
   #remember({ node, token }: LiveSession): void {

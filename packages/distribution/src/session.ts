@@ -44,6 +44,17 @@ export interface DataTraffic {
   readonly uncertain: number;
 }
 
+/** A frame whose sender waits for room, in the order of its flow. */
+export interface PendingSend {
+  /** Resolves once: there is room for it now, its sender has given up, or the session is over. */
+  readonly settled: Promise<SendOutcome>;
+  /**
+   * Gives up: the frame is dropped, and the peer is told of that where it would have stood.
+   * @returns false where it was settled before.
+   */
+  withdraw(): boolean;
+}
+
 /**
  * - `queued`: it is in the queue of the session.
  * - `dropped`: over the budget for droppable frames, or longer than the peer takes; counted.

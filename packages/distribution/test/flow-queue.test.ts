@@ -1,7 +1,8 @@
 /** Fair turns between senders, and long frames in pieces that a peer puts together again. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FlowQueue, type Piece, type QueuedFrame } from '../src/flow-queue.js';
+import { type QueuedFrame, queuedFrame } from '../src/flow.js';
+import { FlowQueue, type Piece } from '../src/flow-queue.js';
 import { FRAGMENT_BYTES, FragmentAssembler } from '../src/fragment.js';
 import { FrameType } from '../src/frame-type.js';
 
@@ -9,7 +10,7 @@ const MAX_BODY_BYTES = 10 * FRAGMENT_BYTES;
 const peer = { maxBodyBytes: MAX_BODY_BYTES, takesFragments: true };
 
 function frame(bytes: number, fill = 0): QueuedFrame {
-  return { type: 40, body: Buffer.alloc(bytes, fill), lane: 'data', mark: 0 };
+  return queuedFrame(40, Buffer.alloc(bytes, fill), 'data', 0);
 }
 
 /** What the peer reads off the wire. */
@@ -95,7 +96,7 @@ test('whatever is queued when, each flow arrives whole and in order, and the pee
         body[0] = flow;
         body[1] = serial;
         body[body.length - 1] = serial;
-        queue.push(flow, { type: 40, body, lane: 'data', mark: 0 });
+        queue.push(flow, queuedFrame(40, body, 'data', 0));
         sent[flow]?.push(serial, body.length);
         for (let take = 0; take < takes; take++) arrive(queue.shift());
       });

@@ -17,6 +17,7 @@ test('the numbers on the wire are what they have always been', () => {
     PEERS: 20,
     CLOSE: 21,
     FRAGMENT: 22,
+    LOST: 23,
     SIGNAL: 32,
     PG_SNAPSHOT: 40,
     PG_UPDATE: 41,

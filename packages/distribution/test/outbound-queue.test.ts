@@ -5,9 +5,9 @@ import { FrameDecoder, HEADER_BYTES } from '../src/frame.js';
 import { BATCH_BYTES, type Batch, OutboundQueue } from '../src/outbound-queue.js';
 import type { Lane } from '../src/session.js';
 
-const limits = { maxControlQueueBytes: 3_000, maxDataQueueBytes: 2_000 };
+const limits = { maxControlQueueBytes: 3_000, maxDataQueueBytes: 2_000, maxPendingBytes: 2_000 };
 
-const WIDE = { maxControlQueueBytes: 2 ** 20, maxDataQueueBytes: 2 ** 20 };
+const WIDE = { maxControlQueueBytes: 2 ** 20, maxDataQueueBytes: 2 ** 20, maxPendingBytes: 2 ** 20 };
 const PEER = { maxBodyBytes: 2 ** 20, takesFragments: true };
 /** Puts no fragments together. */
 const OLD_PEER = { ...PEER, takesFragments: false };
