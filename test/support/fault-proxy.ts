@@ -33,6 +33,8 @@ export class Wire {
   passedBytes = 0;
   /** Pieces in which they have passed. */
   pieces = 0;
+  /** Bits that were flipped. */
+  flips = 0;
   readonly random: () => number;
   readonly #pipes = new Set<Pipe>();
   #mode: WireMode = 'pass';
@@ -101,6 +103,7 @@ export class Wire {
   damaged(chunk: Buffer): Buffer {
     if (this.#corruptions === 0 || chunk.length === 0) return chunk;
     this.#corruptions--;
+    this.flips++;
     const at = Math.floor(this.random() * chunk.length);
     const copy = Buffer.from(chunk);
     copy[at] = (copy[at] ?? 0) ^ (1 << Math.floor(this.random() * 8));
