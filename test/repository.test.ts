@@ -73,6 +73,7 @@ const AMBIENT: readonly AmbientRow[] = [
     allowed: {
       ...CLI,
       'packages/liminal-node/src/cookie.ts': 'reads and makes the cookie file',
+      'packages/liminal-node/src/spawn/application-root.ts': 'finds modules and follows symbolic links',
       'packages/distribution/src/tls-files.ts': 'reads certificates and keys',
     },
   },

@@ -173,6 +173,7 @@ const commands = {
   exitProcess(pid: Pid, reason: string): void {
     node().scheduler.exitProcess(pid, reason);
   },
+  http: (): string | null => node().http,
   threads: (): readonly number[] => node().scheduler.threads,
   endThread: (thread: number): Promise<void> => node().scheduler.endThread(thread),
   drain: () => node().drain(),

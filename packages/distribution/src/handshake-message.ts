@@ -23,9 +23,11 @@ export const FEATURE = {
   fragments: 1,
   /** Understands what it is told of lost frames. */
   losses: 2,
+  /** Answers requests for processes. */
+  spawn: 4,
 } as const;
 
-export const FEATURES: number = FEATURE.fragments | FEATURE.losses;
+export const FEATURES: number = FEATURE.fragments | FEATURE.losses | FEATURE.spawn;
 
 /** The cap on a frame before the peer is known. */
 export const MAX_HANDSHAKE_FRAME_BYTES = 1_024;

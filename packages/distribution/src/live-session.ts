@@ -45,6 +45,7 @@ export class LiveSession implements Session, FrameOwner {
   readonly hidden: boolean;
   readonly address: string | null;
   readonly upSince: number;
+  readonly takesSpawns: boolean;
   readonly maxBodyBytes: number;
   readonly token: Uint8Array;
   readonly dialledByUs: boolean;
@@ -86,6 +87,7 @@ export class LiveSession implements Session, FrameOwner {
     this.#events = events;
     this.#connection = connection;
     this.#frameDeadline = new FrameDeadline(settings.frameTimeoutMs);
+    this.takesSpawns = (peer.features & FEATURE.spawn) !== 0;
     const takesFragments = (peer.features & FEATURE.fragments) !== 0;
     this.#hearsOfLosses = (peer.features & FEATURE.losses) !== 0;
     this.#queue = new OutboundQueue(settings, { maxBodyBytes: this.maxBodyBytes, takesFragments });

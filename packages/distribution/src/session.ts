@@ -23,6 +23,8 @@ export interface Session {
   readonly up: boolean;
   /** The peer said that it is about to go and wants no new work. It may still send. */
   readonly leaving: boolean;
+  /** Whether the peer answers requests for processes; a node of an earlier version would end the session. */
+  readonly takesSpawns: boolean;
   /** The largest body of a frame, in bytes, that both ends take. */
   readonly maxBodyBytes: number;
   /** What has become of the frames of the data lane. */

@@ -15,6 +15,7 @@ const session = (node: string): Session => ({
   roundTripMs: undefined,
   up: true,
   leaving: false,
+  takesSpawns: true,
   maxBodyBytes: 1,
   traffic: { queued: 0, written: 0, dropped: 0, uncertain: 0 },
 });

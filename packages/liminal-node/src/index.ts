@@ -102,6 +102,8 @@ export {
   type Snapshot,
   type SpawnEvent,
   type SpawnOptions,
+  SpawnRefusedError,
+  type SpecName,
   StartError,
   type SupervisorDefinition,
   SupervisorError,

@@ -80,7 +80,8 @@ export function createNodeMetrics(
 }
 
 /** The sum over the threads that live. A thread that was lost takes its part along, as a restart does. */
-function schedulerCounters(threads: readonly ThreadInfo[], { threadsLost, blockingWork }: Scheduler): object {
+function schedulerCounters(threads: readonly ThreadInfo[], scheduler: Scheduler): object {
+  const { threadsLost, blockingWork, remoteSpawns } = scheduler;
   const dropped: Record<string, number> = {};
   let spawned = 0;
   let exited = 0;
@@ -89,7 +90,16 @@ function schedulerCounters(threads: readonly ThreadInfo[], { threadsLost, blocki
     exited += counters.exited;
     for (const [reason, count] of Object.entries(counters.dropped)) dropped[reason] = (dropped[reason] ?? 0) + count;
   }
-  return { spawned, exited, dropped, threadsLost, blockingJobsRefused: blockingWork.refused };
+  return {
+    spawned,
+    exited,
+    dropped,
+    threadsLost,
+    blockingJobsRefused: blockingWork.refused,
+    remoteSpawnsStarted: remoteSpawns.started,
+    remoteSpawnsFailed: remoteSpawns.failed,
+    remoteSpawnsRefused: remoteSpawns.refused,
+  };
 }
 
 /** Resolves with `work`, or after `ms` without it. A failure of `work` is no failure of the page. */

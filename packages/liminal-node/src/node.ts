@@ -34,6 +34,7 @@ import {
   parseNodeName,
   Scheduler,
   type SpawnOptions,
+  type SpecName,
   type SupervisorPid,
   systemEnvironment,
 } from '@liminal-node/scheduler';
@@ -54,6 +55,8 @@ import {
   schedulerTuning,
 } from './options.js';
 import { unmetConditions } from './readiness.js';
+import { ApplicationRoot } from './spawn/application-root.js';
+import { NodeSpawnPolicy } from './spawn/spawn-policy.js';
 import { Visits } from './visits.js';
 
 export type { ClusterMember, Envelope, NodeOptions, PublishOptions, Receipt };
@@ -75,12 +78,17 @@ export interface LiminalNode extends AsyncDisposable {
   /** Where it answers HTTP; null where it does not. */
   readonly http: string | null;
 
-  /** Starts a process on the scheduler thread with the fewest. See `Self.spawn`. */
+  /** Starts a process on the scheduler thread with the fewest, or on another node. See `Self.spawn`. */
   spawn<Args extends readonly unknown[]>(
-    definition: ProcessDefinition<Args>,
+    definition: ProcessDefinition<Args> | SpecName,
     args: Args,
     options?: Omit<SpawnOptions, 'link' | 'monitor'>,
   ): Promise<Pid>;
+  /**
+   * Lets other nodes, and processes here, start it by that name: `self.spawn({ spec: name }, args, { node })`.
+   * @throws TypeError for a name that is taken, or is not 1 to 255 characters long.
+   */
+  registerSpec(name: string, definition: Pick<ProcessDefinition, 'module' | 'name'>): void;
   /** Starts a process on the home thread, at once. The body may be a closure. */
   spawnLocal<Args extends readonly unknown[]>(
     body: ProcessBody<Args> | ProcessDefinition<Args>,
@@ -179,13 +187,17 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
   };
   try {
     const name = parseNodeName(options.name);
+    const root = await ApplicationRoot.find(options.applicationRoot);
+    const specs = new NodeSpawnPolicy(options.remoteSpawn, root);
     const scheduler = keep(
       await Scheduler.start({
         node: name,
         logger,
+        applicationRoot: root.href,
         ...schedulerTuning(options),
       }),
     );
+    scheduler.setSpawnPolicy(specs);
     const requests: RequestCounters = { answered: 0, refused: { malformed: 0, failed: 0 } };
     const requestProcess = scheduler.attach({ label: 'node requests' });
     await requestProcess.register(REQUESTS_NAME);
@@ -260,6 +272,7 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
       listen: distribution.address,
       http: http?.address ?? null,
       spawn: (definition, args, spawnOptions) => scheduler.spawn(definition, args, spawnOptions),
+      registerSpec: (spec, definition) => specs.register(spec, definition),
       spawnLocal: (body, args, spawnOptions) => scheduler.spawnLocal(body, args, spawnOptions),
       attach: (attachOptions) => scheduler.attach(attachOptions),
       send: (to, message) => scheduler.send(to, message),

@@ -16,6 +16,7 @@ import {
   type Logger,
   type OptionCheck,
   type OptionChecks,
+  oneOf,
   parseNodeName,
   randomCreation,
   resolveOptions,
@@ -26,6 +27,7 @@ import {
 } from '@liminal-node/scheduler';
 
 import { type App, appFault } from './application.js';
+import { REMOTE_SPAWN, type RemoteSpawn } from './spawn/spawn-policy.js';
 
 /** What can be tuned of the connections between nodes; see `DistributionSettings` for each. */
 export type DistributionTuning = Omit<
@@ -72,6 +74,22 @@ export interface NodeOptions extends SchedulerTuning {
    * before `startNode` resolves; when its top supervisor ends by itself, the node ends. @default none
    */
   readonly app: App | undefined;
+  /**
+   * What other nodes may have started here (`self.spawn(…, { node })`):
+   * - `none`: nothing;
+   * - `registered`: what was registered with `registerSpec`, by its name;
+   * - `defined`: also every process that a module below the application root defines, once this program has loaded
+   *   that module itself;
+   * - `modules`: also what modules define that are only loaded for it, from below the application root, but from no
+   *   `node_modules` and nothing hidden. To load a module runs its code: a peer chooses which.
+   * @default 'defined'
+   */
+  readonly remoteSpawn: RemoteSpawn;
+  /**
+   * The folder of the application. Other nodes find its modules by their paths below it, and no others; it may be
+   * elsewhere on each node. @default the working directory
+   */
+  readonly applicationRoot: string;
   /** `name@host`, unique in the cluster. @default `node-` and a random number, @127.0.0.1 */
   readonly name: string;
   /** `host:port` where other nodes may connect, port 0 for any free one, or `off`. @default '127.0.0.1:0' */
@@ -189,6 +207,9 @@ const CHECKS: OptionChecks<NodeOptions> = {
   threadQueueBytes: anything,
   stayAwakeUs: anything,
   app: appFault,
+  remoteSpawn: oneOf(...REMOTE_SPAWN),
+  // Checked where it is looked up.
+  applicationRoot: anything,
   name,
   listen: address,
   http: address,
@@ -220,6 +241,8 @@ export function resolveNodeOptions(given: Partial<NodeOptions> | undefined): Rea
     threadQueueBytes: undefined,
     stayAwakeUs: undefined,
     app: undefined,
+    remoteSpawn: 'defined',
+    applicationRoot: process.cwd(),
     name: `node-${randomCreation(systemEnvironment).toString(36)}@127.0.0.1`,
     listen: '127.0.0.1:0',
     http: 'off',

@@ -75,6 +75,7 @@ export async function attachTo(address: string, options: AttachmentOptions): Pro
     hidden: true,
     dialLearned,
     threads: 0,
+    remoteSpawn: 'none',
     drainTimeoutMs: 2_000,
     logger,
   });

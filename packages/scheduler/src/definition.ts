@@ -108,6 +108,11 @@ export function definitionOf(kind: Definition['kind'], module: string, name: str
   return definitions.get(`${kind} ${module} ${name}`);
 }
 
+/** Whether this thread has imported a module that defines that. */
+export function isDefined(kind: Definition['kind'], module: string, name: string): boolean {
+  return definitionOf(kind, module, name) !== undefined;
+}
+
 /**
  * Finds a definition in this thread, importing its module where that has not happened yet.
  * @throws SpawnError where the module does not load or does not define it.

@@ -63,6 +63,28 @@ export class SpawnError extends LiminalError {
   readonly code = 'ERR_LIMINAL_SPAWN';
 }
 
+/**
+ * Why another node starts no process:
+ * - `noconnection`: it is not connected, or was lost before it had answered, so that nobody knows;
+ * - `not_allowed`: its `remoteSpawn` does not allow it;
+ * - `no_such_spec`: it has registered nothing by that name;
+ * - `outside_root`: there is no such file below its application root;
+ * - `busy`: it is starting as many processes for others as it does at a time;
+ * - `malformed`: it did not understand the request.
+ */
+export type SpawnRefusal = 'noconnection' | 'not_allowed' | 'no_such_spec' | 'outside_root' | 'busy' | 'malformed';
+
+/** Another node refused to start a process, or could not be asked. */
+export class SpawnRefusedError extends LiminalError {
+  readonly code = 'ERR_LIMINAL_SPAWN_REFUSED';
+  readonly reason: SpawnRefusal;
+
+  constructor(message: string, options: ErrorOptions & { readonly reason: SpawnRefusal }) {
+    super(message, options);
+    this.reason = options.reason;
+  }
+}
+
 /** The name is held by another live process, or the process already has a name. */
 export class NameError extends LiminalError {
   readonly code = 'ERR_LIMINAL_NAME';

@@ -22,7 +22,7 @@ export function flowOfSignal(signal: Uint8Array): number {
   const reader = new ByteReader(signal);
   const op = reader.u8();
   if (op === SIGNAL_OP.messageToName || op === SIGNAL_OP.monitorName) reader.text(MAX_NAME_BYTES);
-  else reader.raw(ADDRESS_BYTES);
+  else if (op !== SIGNAL_OP.spawn) reader.raw(ADDRESS_BYTES);
   return flow(reader.u32(), reader.u48());
 }
 

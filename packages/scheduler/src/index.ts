@@ -88,6 +88,7 @@ export { type MessageTimer, sendAfter, sendEvery, startTimer, type TimeoutMessag
 export {
   defineProcess,
   defineTask,
+  isDefined,
   type MessageHandler,
   type ProcessBody,
   type ProcessDefinition,
@@ -104,7 +105,7 @@ export {
 } from './diagnostics.js';
 export * from './encoding/bytes.js';
 export { SharedMessage } from './encoding/shared-message.js';
-export type { NodeLife } from './encoding/signal-codec.js';
+export { isSpawn, type NodeLife } from './encoding/signal-codec.js';
 export { decodeUntrusted, decodeValue, encodeValue } from './encoding/value-codec.js';
 export * from './environment.js';
 export * from './errors.js';
@@ -139,6 +140,7 @@ export {
   startObject,
   wrap,
 } from './remote-objects/remote-object.js';
+export type { SpawnCode, SpecName } from './remote-spawn.js';
 export type { RuntimeCounters } from './runtime-options.js';
 export { Scheduler } from './scheduler.js';
 export { randomCreation, type SchedulerOptions } from './scheduler-options.js';
@@ -154,6 +156,7 @@ export type {
 } from './self.js';
 export type { Service } from './services.js';
 export { type DownMessage, type ExitMessage, isDown, isExit, type Registered } from './signal.js';
+export type { CodeAddress, SpawnDeskCounters, SpawnPolicy } from './spawn-desk.js';
 export type { AttachOptions } from './spawner.js';
 export type { BlockingWorkOptions, BlockingWorkState } from './threads/blocking-work.js';
 export type { ThreadResourceLimits } from './threads/resource-limits.js';

@@ -17,6 +17,7 @@ export class Losses {
 
   node(node: NodeName, creation: number): void {
     this.#partFrom(`${node}#${creation.toString(36)}.`, 'noconnection', node);
+    this.#runtime.onNodeDown(node);
   }
 
   /** On home: a notice of another node, for every thread of this one. @throws ProtocolError where it is none. */

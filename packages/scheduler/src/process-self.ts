@@ -6,6 +6,7 @@ import { type OfferOptions, offer } from './offer.js';
 import { type AnyPid, type NodeName, type Pid, parseNodeName, type Ref } from './pid.js';
 import { Process, type ReceiveOptions, UNWIND } from './process.js';
 import { registerVia, unregisterVia, type Via } from './registry.js';
+import type { SpecName } from './remote-spawn.js';
 import type { Runtime } from './runtime.js';
 import type {
   AttachedProcess,
@@ -112,7 +113,7 @@ export class ProcessSelf implements Self {
   }
 
   spawn<Args extends readonly unknown[]>(
-    definition: ProcessDefinition<Args>,
+    definition: ProcessDefinition<Args> | SpecName,
     args: Args,
     options?: SpawnOptions,
   ): Promise<Pid> {

@@ -9,6 +9,7 @@ import {
   encodeMessageToName,
   encodeMonitorName,
   encodeSignal,
+  encodeSpawn,
   MAX_NAME_BYTES,
   type NodeLife,
 } from './encoding/signal-codec.js';
@@ -103,6 +104,11 @@ export class Router {
     if (source.node === this.#runtime.options.node) writeSignal(outbox, encodeSignal(signal));
     else writeInbound(outbox, source, encodeSignal(signal));
     this.#runtime.mesh.written(outbox);
+  }
+
+  /** Asks another node for a process. @returns false where there is certainly no way to it now. */
+  requestSpawn(from: Pid, ref: Ref, node: NodeName, request: Uint8Array): boolean {
+    return this.#toNode({ node, creation: 0 }, encodeSpawn(this.address(from), ref, request), false);
   }
 
   /** Asks another node for a monitor of whoever holds the name there. */

@@ -19,6 +19,8 @@ export interface RuntimeOptions extends MeshOptions {
   readonly names?: ReadonlyMap<string, Grant>;
   /** Where the thread shows what runs on it. @default nowhere */
   readonly activity?: ThreadActivity;
+  /** The folder, as a URL that ends with a slash, below which other nodes find modules by the rest of their URLs. */
+  readonly applicationRoot?: string | undefined;
   /** Told of every change in the number of processes. */
   readonly onLoad: (processes: number) => void;
 }

@@ -14,7 +14,7 @@ import {
   decodeSignal,
   encodeMessage,
   type Incoming,
-  isOffer,
+  isAnswered,
   type NodeLife,
   readHead,
 } from './encoding/signal-codec.js';
@@ -26,11 +26,12 @@ import { Losses } from './losses.js';
 import type { MailboxBound } from './mailbox.js';
 import { NameTable } from './name-table.js';
 import { ACCEPTED } from './offer.js';
-import { type AnyPid, formatPid, formatRef, type Pid, pidPrefix, type Ref } from './pid.js';
+import { type AnyPid, formatPid, formatRef, type NodeName, type Pid, pidPrefix, type Ref } from './pid.js';
 import { Process } from './process.js';
 import type { ProcessHost } from './process-host.js';
 import { ProcessTable } from './process-table.js';
 import type { RemotePort } from './remote.js';
+import { noConnectionTo, type SpawnAnswer } from './remote-spawn.js';
 import { QUEUE_FULL, Router } from './router.js';
 import { RunQueue } from './run-queue.js';
 import type { RuntimeCounters, RuntimeOptions } from './runtime-options.js';
@@ -61,6 +62,12 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   readonly losses = new Losses(this);
   /** Takes what other threads say of spawns. */
   onSpawnControl: (thread: number, control: SpawnControl) => void = () => {};
+  /** On the home thread: takes the request of another node for a process. */
+  onSpawnRequest: (source: NodeLife, request: Incoming & { kind: 'spawn' }) => void = () => {};
+  /** Takes what another node answers to who asked it for a process. */
+  onSpawnAnswer: (answer: SpawnAnswer) => void = () => {};
+  /** Told of a lost node, after the links and monitors that led to it. */
+  onNodeDown: (node: NodeName) => void = () => {};
   /** Takes in the news that home had told before; called ahead of whatever comes from another thread. */
   catchUp: () => void = () => {};
   /** On the home thread: told that a way between two threads is open. */
@@ -235,8 +242,13 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   outbound(target: NodeLife, mustDeliver: boolean, bytes: Uint8Array): void {
     if (this.remote?.send(target.node, target.creation, bytes, mustDeliver)) return;
     if (!mustDeliver) this.countDropped('no connection');
-    if (!mustDeliver && !isOffer(bytes)) return;
+    if (!mustDeliver && !isAnswered(bytes)) return;
     const head = readHead(bytes);
+    if (head.kind === 'spawn') {
+      const to = formatPid({ ...this.#life, ...head.from });
+      const fault = noConnectionTo(target.node);
+      return this.signals.send({ type: 'spawnFailed', from: someoneAt(target.node), to, ref: head.ref, fault });
+    }
     if (head.kind !== 'monitorName') {
       return this.signals.answerFor(decodeSignal(bytes, this.#life, target, true), 'noconnection');
     }
@@ -303,6 +315,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
       return this.receiveRemote(source, encodeMessage(target, { thread: HOME, serial: 0 }, head.payload));
     }
     if (head.kind === 'monitorName') return this.#monitorName(source, head);
+    if (head.kind === 'spawn') return this.onSpawnRequest(source, head);
     if (head.kind === 'threadDown') return this.losses.toldByPeer(source, head.thread, head.reason);
     if (head.to.thread === this.options.thread) return this.inbound(source, bytes);
     const outbox = this.mesh.outbox(head.to.thread);
@@ -331,9 +344,13 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
         if (process !== undefined) this.deliverShared(process, SharedMessage.ofBytes(head.payload, trusted));
         return;
       }
-      case 'signal':
-        this.signals.send(decodeSignal(bytes, source, this.#life, trusted));
+      case 'signal': {
+        const signal = decodeSignal(bytes, source, this.#life, trusted);
+        if (signal.type === 'spawned' || signal.type === 'spawnFailed') return this.onSpawnAnswer(signal);
+        this.signals.send(signal);
         return;
+      }
+      case 'spawn':
       case 'threadDown':
       case 'messageToName':
       case 'monitorName':

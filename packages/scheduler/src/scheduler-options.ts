@@ -40,10 +40,22 @@ export interface SchedulerOptions {
   readonly stayAwakeUs: number;
   /** Check and freeze messages sent by reference. @default true unless NODE_ENV is production */
   readonly checkMessages: boolean;
+  /**
+   * The folder below which modules are found that other nodes name, as a URL that ends with a slash. Without one no
+   * process can be started on another node by its module. @default none
+   */
+  readonly applicationRoot: string | undefined;
+  /** Processes for other nodes that may be being started at once; beyond it a request is refused as `busy`. @default 1024 */
+  readonly maxRemoteSpawns: number;
   /** @default silent */
   readonly logger: Logger;
   /** @default the real one */
   readonly environment: Environment;
+}
+
+function applicationRoot(value: unknown): string | undefined {
+  if (value === undefined || (typeof value === 'string' && /^file:.*\/$/.test(value))) return undefined;
+  return `must be a file: URL that ends with a slash, not ${String(value)}`;
 }
 
 const CHECKS: OptionChecks<SchedulerOptions> = {
@@ -58,6 +70,8 @@ const CHECKS: OptionChecks<SchedulerOptions> = {
   threadQueueBytes: wholeNumber(0),
   stayAwakeUs: wholeNumber(0, 10_000),
   checkMessages: anything,
+  applicationRoot,
+  maxRemoteSpawns: wholeNumber(0),
   logger: anything,
   environment: anything,
 };
@@ -80,6 +94,8 @@ function defaults(): SchedulerOptions {
     threadQueueBytes: 16 * 1024 * 1024,
     stayAwakeUs: 200,
     checkMessages: process.env['NODE_ENV'] !== 'production',
+    applicationRoot: undefined,
+    maxRemoteSpawns: 1_024,
     logger: silentLogger,
     environment: systemEnvironment,
   };

@@ -17,11 +17,13 @@ import { NameAuthority, registerProcess } from './names.js';
 import { type AnyPid, type NodeName, type Pid, parsePid } from './pid.js';
 import type { Via } from './registry.js';
 import type { RemotePort, SignalEndpoint } from './remote.js';
+import type { SpecName } from './remote-spawn.js';
 import { HOME, Runtime } from './runtime.js';
 import { resolveSchedulerOptions, type SchedulerOptions } from './scheduler-options.js';
 import type { AttachedProcess, Destination, LocalSpawnOptions, SpawnOptions } from './self.js';
 import type { Service } from './services.js';
-import { type AttachOptions, Spawner } from './spawner.js';
+import { SpawnDesk, type SpawnDeskCounters, type SpawnPolicy } from './spawn-desk.js';
+import { type AttachOptions, SPECS, Spawner } from './spawner.js';
 import { BlockingWork, type BlockingWorkState } from './threads/blocking-work.js';
 import { Cores } from './threads/cores.js';
 import { openDesk } from './threads/home-control.js';
@@ -40,6 +42,7 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
   readonly #blockingWork: BlockingWork;
   readonly #threads: ThreadPool<unknown>;
   readonly #exitWatch: ExitWatch;
+  readonly #spawnDesk: SpawnDesk;
   readonly #supervision: SupervisionLog;
   readonly #snapshots = new Snapshots(() => this.#takeSnapshot());
   #stopping: Promise<void> | undefined;
@@ -70,6 +73,12 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
       startOwnThread: (limits) => this.#threads.startOwn(HOME, limits),
       block: ({ module, name }, args, signal) => this.#blockingWork.run({ module, name, args }, signal),
     });
+    this.#spawnDesk = new SpawnDesk(
+      this.#runtime,
+      (...request) => this.#spawner.spawnFor(...request),
+      options.maxRemoteSpawns,
+    );
+    this.provide(SPECS, (_from, name) => this.#spawnDesk.find(String(name)));
     const { warnAfterMs } = { ...DEFAULT_WATCHDOG, ...options.watchdog };
     tellIfHomeIsHeld(this.#runtime, warnAfterMs, options.logger);
     this.#runtime.onSpawnControl = (from, control) => this.#spawner.control(from, control);
@@ -115,7 +124,7 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
 
   /** See `Self.spawn`. */
   spawn<Args extends readonly unknown[]>(
-    definition: ProcessDefinition<Args>,
+    definition: ProcessDefinition<Args> | SpecName,
     args: Args,
     options?: Omit<SpawnOptions, 'link' | 'monitor'>,
   ): Promise<Pid> {
@@ -176,6 +185,16 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
   /** Answers what processes of this node `request` by that name. */
   provide(service: string, answer: Service): void {
     this.#runtime.services.provide(service, answer);
+  }
+
+  /** Says what other nodes may have started here, in the place of what was said before. @default nothing */
+  setSpawnPolicy(policy: SpawnPolicy): void {
+    this.#spawnDesk.policy = policy;
+  }
+
+  /** What became of other nodes' requests for processes. */
+  get remoteSpawns(): Readonly<SpawnDeskCounters> {
+    return this.#spawnDesk.counters;
   }
 
   setRemote(port: RemotePort): void {

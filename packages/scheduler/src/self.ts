@@ -12,6 +12,7 @@ import type { OfferOptions } from './offer.js';
 import type { AnyPid, NodeName, Pid, Ref } from './pid.js';
 import type { ReceiveOptions } from './process.js';
 import type { Via } from './registry.js';
+import type { SpecName } from './remote-spawn.js';
 import type { Registered } from './signal.js';
 import type { AttachOptions } from './spawner.js';
 import type { ThreadResourceLimits } from './threads/resource-limits.js';
@@ -53,12 +54,17 @@ export interface SpawnOptions {
    * @default the scheduler thread with the fewest processes
    */
   readonly thread?: number | 'home' | 'own';
+  /**
+   * The node to start it on: then its module is found below the application root there, and `thread` is chosen
+   * there. @default this node
+   */
+  readonly node?: NodeName;
   /** Limits of the heap of its own thread; only with `thread: 'own'`. @default the node's */
   readonly resourceLimits?: ThreadResourceLimits;
 }
 
 /** A closure stays on the thread that made it, and its spawn cannot wait for a name. */
-export type LocalSpawnOptions = Omit<SpawnOptions, 'thread' | 'name' | 'resourceLimits'>;
+export type LocalSpawnOptions = Omit<SpawnOptions, 'thread' | 'name' | 'node' | 'resourceLimits'>;
 
 export interface BlockOptions {
   /** Give up: work that waits is not started, work that runs is ended with its thread. */
@@ -114,9 +120,13 @@ export interface Self {
    * Rejects with `SpawnError` where its module does not load or does not define it or there is no such thread,
    * with `NameError` where its name is taken, with `ThreadDownError` where its thread ends first; nothing is left
    * of it then. Where every scheduler thread was lost it waits for the next.
+   *
+   * On another node (`options.node`) it rejects as there, and with `SpawnRefusedError` where that node refuses. With
+   * the reason `noconnection` nobody knows whether it was started; where it was to be linked it ends then.
+   * @param definition of what to run, or the name of something that the node has registered.
    */
   spawn<Args extends readonly unknown[]>(
-    definition: ProcessDefinition<Args>,
+    definition: ProcessDefinition<Args> | SpecName,
     args: Args,
     options?: SpawnOptions,
   ): Promise<Pid>;

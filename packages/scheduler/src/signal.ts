@@ -78,4 +78,23 @@ export type Signal =
       /** Its size, where it is known. */
       readonly bytes: number;
     }
-  | { readonly type: 'down'; readonly from: Pid; readonly to: Pid; readonly ref: Ref; readonly reason: ExitReason };
+  | { readonly type: 'down'; readonly from: Pid; readonly to: Pid; readonly ref: Ref; readonly reason: ExitReason }
+  /** To who asked another node for a process: `from` is that process, which has not run yet. */
+  | { readonly type: 'spawned'; readonly from: Pid; readonly to: Pid; readonly ref: Ref }
+  /** To who asked another node for a process: there will be none. */
+  | {
+      readonly type: 'spawnFailed';
+      readonly from: Pid;
+      readonly to: Pid;
+      readonly ref: Ref;
+      readonly fault: SpawnFault;
+    };
+
+/** Why a node did not start a process for another, as it travels. */
+export interface SpawnFault {
+  /** Of the error that it is on the node that was asked. */
+  readonly code: string;
+  /** Of a refusal; otherwise empty. */
+  readonly reason: string;
+  readonly message: string;
+}

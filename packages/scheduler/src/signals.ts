@@ -126,6 +126,7 @@ export class Signals {
     else if (signal.type === 'offer') this.#host.answerOffer(from, to, reason);
     else if (signal.type === 'unlink') this.send({ type: 'unlinked', from, to });
     else if (signal.type === 'monitored') this.send({ type: 'demonitor', from, to, ref: signal.ref });
+    else if (signal.type === 'spawned') this.#disown(signal, reason);
   }
 
   /**
@@ -147,6 +148,12 @@ export class Signals {
     const unlinking = this.#unlinking.get(to);
     for (const pid of unlinking?.keys() ?? []) if (isGone(pid)) unlinking?.delete(pid);
     if (unlinking?.size === 0) this.#unlinking.delete(to);
+  }
+
+  /** In the place of who asked for a process and cannot take it: ends what bonds that has to them. */
+  #disown({ from: to, to: from, ref }: Signal & { type: 'spawned' }, reason: ExitReason): void {
+    this.send({ type: 'exit', from, to, reason, linked: true });
+    this.send({ type: 'demonitor', from, to, ref });
   }
 
   #sendOf(process: Process, signal: Signal): void {
@@ -215,6 +222,10 @@ export class Signals {
         else if (isOn(monitor, signal.from)) addMonitor(process, signal.ref, { ...monitor, pid: signal.from });
         break;
       }
+      case 'spawned':
+      case 'spawnFailed':
+        // Answers of another node: the spawner of the thread takes them, before they come here.
+        break;
       default:
         signal satisfies never;
     }

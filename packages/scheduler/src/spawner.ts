@@ -10,21 +10,28 @@
 import { loadDefinition, type ProcessBody, type ProcessDefinition } from './definition.js';
 import { portableError, reviveError } from './encoding/portable-error.js';
 import { OptionError, SpawnError, ThreadDownError } from './errors.js';
-import type { Pid, Ref } from './pid.js';
+import { type NodeName, type Pid, parseNodeName, type Ref } from './pid.js';
 import type { Process } from './process.js';
 import { AttachedSelf, ProcessSelf, type SelfServices } from './process-self.js';
 import type { Via } from './registry.js';
+import { codeOf, RemoteSpawns, type SpecName } from './remote-spawn.js';
 import { HOME, type Runtime } from './runtime.js';
 import type { AttachedProcess, LocalSpawnOptions, SpawnOptions } from './self.js';
 import { addLink, addMonitor } from './signals.js';
+import type { CodeAddress } from './spawn-desk.js';
 import type { SpawnControl, SpawnSettings } from './threads/parcel.js';
 import type { Placement } from './threads/placement.js';
 import { resourceLimits, type ThreadResourceLimits } from './threads/resource-limits.js';
+
+/** The service of home that knows what is registered to be spawned by name. */
+export const SPECS = 'spawn specs';
 
 interface PendingSpawn {
   readonly thread: number;
   readonly parent: Process | undefined;
   readonly settings: SpawnSettings;
+  /** Called in the turn of the answer, ahead of any signal of the process. */
+  readonly started: ((pid: Pid) => void) | undefined;
   readonly resolve: (pid: Pid) => void;
   readonly reject: (error: Error) => void;
 }
@@ -45,36 +52,94 @@ export class Spawner {
   /** Told of a process that another thread has asked for and that has begun, or of none where it failed. */
   onAnswered: (process: Process | undefined) => void = () => {};
   readonly #pending = new Map<number, PendingSpawn>();
+  readonly #remote: RemoteSpawns;
   #requests = 0;
 
   constructor(runtime: Runtime, placement: Placement, services: SelfServices) {
     this.#runtime = runtime;
     this.#placement = placement;
     this.#services = services;
+    this.#remote = new RemoteSpawns(runtime, (...bond) => this.#bond(...bond));
   }
 
   async spawn(
     parent: Process | undefined,
-    definition: ProcessDefinition<never>,
+    definition: ProcessDefinition<never> | SpecName,
     args: readonly unknown[],
-    options: SpawnOptions = {},
+    { node, ...options }: SpawnOptions = {},
   ): Promise<Pid> {
+    if (node !== undefined && node !== this.#runtime.options.node) {
+      return this.#spawnOn(node, parent, definition, args, options);
+    }
     const { thread: wanted, resourceLimits, monitor, ...rest } = options;
+    const address = 'spec' in definition ? await this.#find(parent, definition) : definition;
     const ref = this.#monitorRef(monitor);
     const settings: SpawnSettings = {
       ...rest,
-      label: rest.label ?? definition.name,
+      label: rest.label ?? address.name,
       ...(ref !== undefined && { monitor: ref }),
       ...(parent !== undefined && { parent: parent.pid }),
     };
+    return this.#place(address, args, settings, parent, wanted, resourceLimits);
+  }
+
+  /** Starts a process that another node has asked for. @param started called before it runs. */
+  async spawnFor(
+    address: CodeAddress,
+    args: readonly unknown[],
+    settings: SpawnSettings,
+    started: (pid: Pid) => void,
+  ): Promise<Pid> {
+    return this.#place(address, args, settings, undefined, undefined, undefined, started);
+  }
+
+  async #spawnOn(
+    node: NodeName,
+    parent: Process | undefined,
+    definition: ProcessDefinition<never> | SpecName,
+    args: readonly unknown[],
+    { thread, resourceLimits, link, monitor, trapExit, name, label, mailbox }: Omit<SpawnOptions, 'node'>,
+  ): Promise<Pid> {
+    parseNodeName(node);
+    if (thread !== undefined || resourceLimits !== undefined) {
+      throw new OptionError('thread', 'is chosen by the node that the process is started on');
+    }
+    const { applicationRoot } = this.#runtime.options;
+    return this.#remote.ask(parent, node, this.#monitorRef(monitor) ?? this.#runtime.makeRef(), {
+      code: codeOf(definition, applicationRoot),
+      args: this.#runtime.prepare(args),
+      link: link === true && parent !== undefined,
+      monitor: monitor !== undefined && monitor !== false && parent !== undefined,
+      trapExit: trapExit === true,
+      ...(typeof name === 'string' && { name }),
+      ...(typeof name === 'object' && { name: { via: codeOf(name.via, applicationRoot), name: name.name } }),
+      ...(label !== undefined && { label }),
+      ...(mailbox !== undefined && { mailbox }),
+    });
+  }
+
+  /** What is registered on this node by that name; home knows. */
+  async #find(parent: Process | undefined, { spec }: SpecName): Promise<CodeAddress> {
+    const asker = parent?.pid ?? this.#runtime.root;
+    return (await this.#runtime.services.request(asker, SPECS, spec)) as CodeAddress;
+  }
+
+  async #place(
+    { module, name }: CodeAddress,
+    args: readonly unknown[],
+    settings: SpawnSettings,
+    parent: Process | undefined,
+    wanted: SpawnOptions['thread'],
+    resourceLimits: ThreadResourceLimits | undefined,
+    started?: (pid: Pid) => void,
+  ): Promise<Pid> {
     const found = this.#threadFor(wanted, resourceLimits);
     const thread = typeof found === 'number' ? found : await found;
     const release = this.#placement.reserve(thread);
     try {
-      const { module, name } = definition;
       return thread === this.#runtime.options.thread
-        ? await this.#startHere(module, name, this.#runtime.prepare(args), settings, parent)
-        : await this.#request(thread, parent, module, name, args, settings);
+        ? await this.#startHere(module, name, this.#runtime.prepare(args), settings, parent, started)
+        : await this.#request(thread, parent, module, name, args, settings, started);
     } finally {
       release();
     }
@@ -117,7 +182,8 @@ export class Spawner {
       case 'spawned': {
         const pending = this.#take(control.request);
         if (pending === undefined) return;
-        const { parent, settings } = pending;
+        const { parent, settings, started } = pending;
+        started?.(control.pid);
         if (parent !== undefined) this.#bond(parent, control.pid, settings.link === true, settings.monitor);
         pending.resolve(control.pid);
         break;
@@ -162,10 +228,11 @@ export class Spawner {
     name: string,
     args: readonly unknown[],
     settings: SpawnSettings,
+    started: ((pid: Pid) => void) | undefined,
   ): Promise<Pid> {
     return new Promise((resolve, reject) => {
       const request = this.#requests++;
-      this.#pending.set(request, { thread, parent, settings, resolve, reject });
+      this.#pending.set(request, { thread, parent, settings, started, resolve, reject });
       try {
         if (this.#runtime.sendControl(thread, { type: 'spawn', request, module, name, args, settings })) return;
         reject(new ThreadDownError(`thread ${thread} has ended`));

@@ -1,5 +1,5 @@
 /** Two nodes in one OS process: their schedulers are real, and the connection between them hands bytes over. */
-import { type NodeName, Scheduler } from '@liminal-node/scheduler';
+import { type NodeName, Scheduler, type SchedulerOptions } from '@liminal-node/scheduler';
 import { SIGNAL_OP } from '../src/encoding/signal-codec.js';
 import { puppet } from './fixtures/puppet.js';
 import { Actor } from './world.js';
@@ -8,6 +8,9 @@ type Op = keyof typeof SIGNAL_OP;
 
 /** A node that is connected to both and never says anything. */
 export const SILENT = 'silent@host' as NodeName;
+
+/** Where both nodes have their modules. */
+export const ROOT = new URL('./', import.meta.url).href;
 
 export class TwoNodes implements AsyncDisposable {
   readonly near: Scheduler;
@@ -24,10 +27,10 @@ export class TwoNodes implements AsyncDisposable {
     this.#join(far, near, []);
   }
 
-  static async start(threads: number): Promise<TwoNodes> {
+  static async start(threads: number, ofFar: Partial<SchedulerOptions> = {}): Promise<TwoNodes> {
     const [near, far] = await Promise.all([
-      Scheduler.start({ threads, node: 'near@host' as NodeName, creation: 1 }),
-      Scheduler.start({ threads, node: 'far@host' as NodeName, creation: 2 }),
+      Scheduler.start({ threads, node: 'near@host' as NodeName, creation: 1, applicationRoot: ROOT }),
+      Scheduler.start({ threads, node: 'far@host' as NodeName, creation: 2, applicationRoot: ROOT, ...ofFar }),
     ]);
     return new TwoNodes(near, far);
   }

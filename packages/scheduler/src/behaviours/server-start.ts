@@ -95,7 +95,8 @@ async function spawn<Args extends readonly unknown[]>(
   try {
     return await self.spawn(process, args, options);
   } catch (cause) {
-    const holder = cause instanceof NameError ? self.whereis(options.name ?? '') : undefined;
+    const holder =
+      cause instanceof NameError && options.node === undefined ? self.whereis(options.name ?? '') : undefined;
     throw holder === undefined ? cause : new StartError(process.name, { alreadyStarted: holder }, { cause });
   }
 }

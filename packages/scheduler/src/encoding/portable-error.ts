@@ -1,5 +1,12 @@
 /** Errors on their way between threads: they keep message, code and cause, and get back the class that callers act on. */
-import { BlockingWorkError, NameError, SpawnError, ThreadDownError } from '../errors.js';
+import {
+  BlockingWorkError,
+  NameError,
+  SpawnError,
+  type SpawnRefusal,
+  SpawnRefusedError,
+  ThreadDownError,
+} from '../errors.js';
 
 const CLASSES = new Map<unknown, new (message: string, options?: ErrorOptions) => Error>([
   ['ERR_LIMINAL_NAME', NameError],
@@ -13,10 +20,15 @@ export function portableError(error: unknown): Error {
   const { message, name, cause } = error;
   const portable = new Error(message, cause instanceof Error ? { cause: new Error(cause.message) } : undefined);
   portable.name = name;
+  // The reason of a refusal is the only field beside them that anybody acts on.
+  if (error instanceof SpawnRefusedError) portable.cause = error.reason;
   return 'code' in error && typeof error.code === 'string' ? Object.assign(portable, { code: error.code }) : portable;
 }
 
 export function reviveError(error: Error): Error {
-  const Class = CLASSES.get('code' in error ? error.code : undefined);
-  return Class === undefined ? error : new Class(error.message, { cause: error.cause });
+  const { message, cause } = error;
+  const code = 'code' in error ? error.code : undefined;
+  if (code === 'ERR_LIMINAL_SPAWN_REFUSED') return new SpawnRefusedError(message, { reason: cause as SpawnRefusal });
+  const Class = CLASSES.get(code);
+  return Class === undefined ? error : new Class(message, { cause });
 }

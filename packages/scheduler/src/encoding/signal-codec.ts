@@ -10,7 +10,7 @@
 import { ProtocolError } from '../errors.js';
 import { type ExitReason, portableReason } from '../exit-reason.js';
 import { type AnyPid, formatPid, type NodeName, type Pid, type PidParts, parsePid, type Ref } from '../pid.js';
-import type { Signal } from '../signal.js';
+import type { Signal, SpawnFault } from '../signal.js';
 import { ByteReader, ByteWriter } from './bytes.js';
 import { freezeMessage } from './portable.js';
 import { decodeUntrusted, decodeValue, encodeValue } from './value-codec.js';
@@ -31,6 +31,10 @@ export const SIGNAL_OP = {
   monitored: 12,
   /** A notice of the node, not of a process: one of its threads has ended. */
   threadDown: 13,
+  /** Asks the node that it is sent to for a process; see `remote-spawn.ts`. */
+  spawn: 14,
+  spawned: 15,
+  spawnFailed: 16,
 } as const;
 
 /** A process within its node. */
@@ -48,6 +52,8 @@ export interface NodeLife {
 /** Longest registered name, in bytes of UTF-8. */
 export const MAX_NAME_BYTES = 255;
 const MAX_REF_BYTES = 512;
+const MAX_CODE_BYTES = 64;
+const MAX_FAULT_BYTES = 2_048;
 
 export function encodeMessage(to: Address, from: Address, payload: Uint8Array): Uint8Array {
   const writer = new ByteWriter(21 + payload.length).u8(SIGNAL_OP.message);
@@ -65,6 +71,12 @@ export function encodeMonitorName(name: string, from: Address, ref: Ref): Uint8A
   return writeAddress(writer, from).text(ref).take();
 }
 
+/** Asks the node that it is sent to for a process, in the name of `from`. */
+export function encodeSpawn(from: Address, ref: Ref, request: Uint8Array): Uint8Array {
+  const writer = new ByteWriter(64 + request.length).u8(SIGNAL_OP.spawn);
+  return writeAddress(writer, from).text(ref).raw(request).take();
+}
+
 export function encodeSignal(signal: Signal): Uint8Array {
   const writer = new ByteWriter(64).u8(SIGNAL_OP[signal.type]);
   writeAddress(writeAddress(writer, addressOf(signal.to)), addressOf(signal.from));
@@ -76,7 +88,12 @@ export function encodeSignal(signal: Signal): Uint8Array {
     case 'monitor':
     case 'demonitor':
     case 'monitored':
+    case 'spawned':
       writer.text(signal.ref);
+      break;
+    case 'spawnFailed':
+      writer.text(signal.ref);
+      writeFault(writer, signal.fault);
       break;
     case 'exit':
       writer.u8(signal.linked ? 1 : 0).raw(encodeReason(signal.reason));
@@ -93,9 +110,14 @@ export function encodeSignal(signal: Signal): Uint8Array {
   return writer.take();
 }
 
-/** Whether the bytes are an offer, whose sender waits to hear what became of it. */
-export function isOffer(signal: Uint8Array): boolean {
-  return signal[0] === SIGNAL_OP.offer;
+/** Whether the bytes may be dropped, and their sender waits to hear of it: an offer, or a request for a process. */
+export function isAnswered(signal: Uint8Array): boolean {
+  return signal[0] === SIGNAL_OP.offer || isSpawn(signal);
+}
+
+/** Whether the bytes are a request for a process. */
+export function isSpawn(signal: Uint8Array): boolean {
+  return signal[0] === SIGNAL_OP.spawn;
 }
 
 /** Tells peers of a thread that has ended: u8 op | u32 thread | reason. */
@@ -109,6 +131,7 @@ export type Incoming =
   | { readonly kind: 'messageToName'; readonly name: string; readonly payload: Uint8Array }
   | { readonly kind: 'monitorName'; readonly name: string; readonly from: Address; readonly ref: Ref }
   | { readonly kind: 'threadDown'; readonly thread: number; readonly reason: Uint8Array }
+  | { readonly kind: 'spawn'; readonly from: Address; readonly ref: Ref; readonly request: Uint8Array }
   | { readonly kind: 'signal'; readonly to: Address };
 
 /** Reads the head only, to find the thread that a signal belongs to. */
@@ -135,6 +158,8 @@ export function readHead(bytes: Uint8Array): Incoming {
     }
     case SIGNAL_OP.threadDown:
       return { kind: 'threadDown', thread: reader.u32(), reason: reader.rest() };
+    case SIGNAL_OP.spawn:
+      return { kind: 'spawn', from: readAddress(reader), ref: readRef(reader), request: reader.rest() };
     case SIGNAL_OP.link:
     case SIGNAL_OP.unlink:
     case SIGNAL_OP.monitor:
@@ -144,6 +169,8 @@ export function readHead(bytes: Uint8Array): Incoming {
     case SIGNAL_OP.down:
     case SIGNAL_OP.offer:
     case SIGNAL_OP.unlinked:
+    case SIGNAL_OP.spawned:
+    case SIGNAL_OP.spawnFailed:
       return { kind: 'signal', to: readAddress(reader) };
     default:
       throw new ProtocolError('unknown signal', `signal operation ${op}`);
@@ -189,6 +216,10 @@ function decodeRest(op: number, from: Pid, to: Pid, reader: ByteReader, trusted:
     }
     case SIGNAL_OP.down:
       return { type: 'down', from, to, ref: readRef(reader), reason: reason() };
+    case SIGNAL_OP.spawned:
+      return { type: 'spawned', from, to, ref: readRef(reader) };
+    case SIGNAL_OP.spawnFailed:
+      return { type: 'spawnFailed', from, to, ref: readRef(reader), fault: readFault(reader) };
     default:
       throw new ProtocolError('unknown signal', `signal operation ${op}`);
   }
@@ -206,6 +237,23 @@ function encodeReason(reason: ExitReason): Uint8Array {
     // Whoever waits for the end must hear of it, even where the reason itself cannot travel.
     return encodeValue({ error: { name: 'NotPortable', message: 'the exit reason cannot be sent' } });
   }
+}
+
+/** A text that is too long is cut: what failed must be told all the same. */
+function writeFault(writer: ByteWriter, { code, reason, message }: SpawnFault): void {
+  writer.text(cut(code, MAX_CODE_BYTES)).text(cut(reason, MAX_CODE_BYTES)).text(cut(message, MAX_FAULT_BYTES));
+}
+
+function readFault(reader: ByteReader): SpawnFault {
+  return {
+    code: reader.text(MAX_CODE_BYTES),
+    reason: reader.text(MAX_CODE_BYTES),
+    message: reader.text(MAX_FAULT_BYTES),
+  };
+}
+
+function cut(text: string, maxBytes: number): string {
+  return Buffer.byteLength(text) <= maxBytes ? text : text.slice(0, Math.floor(maxBytes / 3));
 }
 
 function writeAddress(writer: ByteWriter, { thread, serial }: Address): ByteWriter {

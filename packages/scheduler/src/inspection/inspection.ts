@@ -3,7 +3,7 @@
  * as a parcel, in order with all that this thread has sent before.
  */
 import { ThreadDownError } from '../errors.js';
-import type { AnyPid, Pid } from '../pid.js';
+import { type AnyPid, nodeOf, type Pid } from '../pid.js';
 import type { Process } from '../process.js';
 import type { Runtime } from '../runtime.js';
 import { type ProcessInfo, shortLabel, shortName } from './process-info.js';
@@ -54,10 +54,11 @@ export class Inspection {
     }
   }
 
-  /** Goes on from thread to thread where one knows no more. */
+  /** Goes on from thread to thread where one knows no more; what came before on another node is known there. */
   async #ancestors(known: readonly Pid[]): Promise<readonly Pid[]> {
     const all = [...known];
-    for (let last = all.at(-1); last !== undefined && all.length < MAX_ANCESTORS; ) {
+    const { node } = this.#runtime.options;
+    for (let last = all.at(-1); last !== undefined && nodeOf(last) === node && all.length < MAX_ANCESTORS; ) {
       const more = (await this.#ask<readonly Pid[]>(this.#runtime.root, ANCESTORS, last)) ?? [];
       all.push(...more);
       last = more.at(-1);

@@ -53,7 +53,7 @@ export interface ProcessRow {
 
 /** One process as it is asked for by its pid. */
 export interface ProcessInfo extends Omit<ProcessRow, 'links' | 'monitors'> {
-  /** Its parent, the parent of that, and so on: up to the first that is dead, which still is in it, and 32 at most. */
+  /** Its parent, the parent of that, and so on: up to the first that is dead or of another node, which still is in it, and 32 at most. */
   readonly ancestors: readonly Pid[];
   readonly links: readonly Pid[];
   readonly monitors: readonly MonitoredInfo[];

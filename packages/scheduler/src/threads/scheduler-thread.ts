@@ -51,6 +51,7 @@ export function startSchedulerThread<Port>(
     threadQueueBytes,
     wakefulness: wakefulness(settings.stayAwakeUs, settings.awake, slot),
     names,
+    applicationRoot: settings.applicationRoot,
     activity: new ThreadActivity(activity, slot, sharedNow() - environment.now()),
     onLoad: (processes) => {
       loads[slot] = processes;

@@ -6,13 +6,14 @@ import {
   encodeMessageToName,
   encodeMonitorName,
   encodeSignal,
+  encodeSpawn,
   MAX_NAME_BYTES,
   readHead,
   SIGNAL_OP,
 } from '../../src/encoding/signal-codec.js';
 import { ProtocolError } from '../../src/errors.js';
 import type { ExitReason } from '../../src/exit-reason.js';
-import { formatPid, formatRef, MAX_SERIAL, type NodeName } from '../../src/pid.js';
+import { formatPid, formatRef, MAX_SERIAL, type NodeName, type Pid, type Ref } from '../../src/pid.js';
 import type { Signal } from '../../src/signal.js';
 
 const source = { node: 'from@host' as NodeName, creation: 11 };
@@ -28,6 +29,9 @@ const reason: fc.Arbitrary<ExitReason> = fc.oneof(
   fc.record({ shutdown: fc.array(fc.oneof(fc.string(), fc.integer(), fc.boolean())) }),
 );
 
+const text = fc.string({ maxLength: 20 });
+const fault = fc.record({ code: text, reason: text, message: text });
+
 const signal: fc.Arbitrary<Signal> = fc.oneof(
   fc.record({ type: fc.constant('link' as const), from, to }),
   fc.record({ type: fc.constant('unlink' as const), from, to }),
@@ -36,6 +40,8 @@ const signal: fc.Arbitrary<Signal> = fc.oneof(
   fc.record({ type: fc.constant('monitored' as const), from, to, ref }),
   fc.record({ type: fc.constant('exit' as const), from, to, reason, linked: fc.boolean() }),
   fc.record({ type: fc.constant('down' as const), from, to, ref, reason }),
+  fc.record({ type: fc.constant('spawned' as const), from, to, ref }),
+  fc.record({ type: fc.constant('spawnFailed' as const), from, to, ref, fault }),
 );
 
 describe('every signal comes back as it was', () => {
@@ -84,6 +90,26 @@ test('a monitor of a name comes back as it was', () => {
       expect(readHead(encodeMonitorName(name, by, given))).toEqual({ kind: 'monitorName', name, from: by, ref: given });
     }),
   );
+});
+
+test('a request for a process comes back as it was, and a fault that is too long is cut', () => {
+  fc.assert(
+    fc.property(address, ref, fc.uint8Array(), (by, given, request) => {
+      const head = readHead(encodeSpawn(by, given, request));
+      expect({ ...head, request: [...(head as { request: Uint8Array }).request] }).toEqual({
+        kind: 'spawn',
+        from: by,
+        ref: given,
+        request: [...request],
+      });
+    }),
+  );
+  const message = '\u{1f4a5}'.repeat(5_000);
+  const [at] = fc.sample(fc.record({ from, to, ref }), 1) as [{ from: Pid; to: Pid; ref: Ref }];
+  const long = encodeSignal({ type: 'spawnFailed', ...at, fault: { code: 'x'.repeat(900), reason: '', message } });
+  const read = decodeSignal(long, source, target, false) as Signal & { type: 'spawnFailed' };
+  expect(message.startsWith(read.fault.message.slice(0, 600))).toBe(true);
+  expect(read.fault.code).toMatch(/^x{21}$/);
 });
 
 describe('what may not travel', () => {
@@ -192,5 +218,8 @@ test('operations keep their numbers', () => {
     monitorName: 11,
     monitored: 12,
     threadDown: 13,
+    spawn: 14,
+    spawned: 15,
+    spawnFailed: 16,
   });
 });
