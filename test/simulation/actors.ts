@@ -1,0 +1,318 @@
+/**
+ * The processes of a simulated cluster: each does what it is told by number, in its own turn, and gives account of all
+ * that it receives. What it must not receive fails the run.
+ */
+import type { Envelope } from '@liminal-node/channels';
+import type { DownMessage, ExitMessage, NodeName, Pid, ProcessDefinition, Ref, Self } from '@liminal-node/scheduler';
+import type { Api } from './api.js';
+import type { Life } from './life.js';
+import { CHANNELS, type Load } from './schedule.js';
+
+/** From one actor to another. */
+interface Told {
+  readonly from: Pid;
+  readonly to: Pid | undefined;
+  readonly number: number;
+  readonly filling: Uint8Array;
+}
+
+type Command = { readonly step: number } | { readonly closed: string } | { readonly say: readonly Pid[] };
+
+type Message = Command | Told | ExitMessage | DownMessage | Envelope<Told>;
+
+interface Watch {
+  readonly target: Pid | undefined;
+  state: 'open' | 'down' | 'ended';
+  /** Whether a session with the life of the target was up at the node when the monitor was made. */
+  readonly wasUp: boolean;
+}
+
+/** One process, and what it has seen. */
+export class Actor {
+  readonly key: number;
+  readonly self: Self;
+  readonly life: Life;
+  readonly thread: number;
+  hasEnded = false;
+  /** By channel: subscriptions less those that were ended. */
+  readonly subscribed = new Map<string, number>();
+  /** By channel: subscriptions less those of whose end it knows that nothing follows. */
+  readonly open = new Map<string, number>();
+  readonly watches = new Map<Ref, Watch>();
+  /** By process: links made by this one, less those that an exit or an unlink has ended. */
+  readonly links = new Map<Pid, number>();
+  /** The last numbers by sender, of messages and of publishes. */
+  readonly heard = new Map<string, number>();
+  /** How much it has heard of each since that was last forgotten. */
+  readonly lately = new Map<Pid, { publishes: number; messages: number }>();
+  /** Senders of other nodes whose end, with a reason of their own, was told. */
+  readonly over = new Set<Pid>();
+  name: string | undefined;
+  numbers = 0;
+
+  constructor(key: number, self: Self, life: Life, thread: number) {
+    this.key = key;
+    this.self = self;
+    this.life = life;
+    this.thread = thread;
+  }
+
+  get pid(): Pid {
+    return this.self.pid;
+  }
+}
+
+/** What actors need of the run that they are in. */
+export interface Stage {
+  readonly api: Api;
+  readonly steps: readonly Load[];
+  readonly actors: Map<number, Actor>;
+  readonly byPid: Map<Pid, Actor>;
+  lifeOf(node: NodeName, creation: number): Life;
+  fail(what: string): void;
+  note(what: string): void;
+  /** Checks something behind the step that is being taken. */
+  later(check: () => void): void;
+  readonly outstanding: Map<number, Actor>;
+  /** Exits that one process may yet be told of by links with the other. */
+  readonly bonds: Map<string, number>;
+  readonly counts: { sent: number; told: number; published: number; delivered: number };
+}
+
+/** The run under way: bodies of processes are given values only. */
+let stage: Stage | undefined;
+
+export function enter(next: Stage | undefined): void {
+  stage = next;
+}
+
+const definitions = new WeakMap<Api, ProcessDefinition<[number]>>();
+
+/** The process of all actors: its argument is the actor's number. */
+export function actorProcess(api: Api): ProcessDefinition<[number]> {
+  let definition = definitions.get(api);
+  if (definition === undefined) {
+    definition = api.scheduler.defineProcess('data:simulated-cluster', 'actor', (self, key: number) =>
+      begin(self, key),
+    );
+    definitions.set(api, definition);
+  }
+  return definition;
+}
+
+function begin(self: Self, key: number): (message: Message) => void {
+  const world = stage as Stage;
+  const parts = world.api.scheduler.parsePid(self.pid);
+  const life = world.lifeOf(self.node, parts?.creation ?? 0);
+  const actor = new Actor(key, self, life, parts?.thread ?? 0);
+  world.actors.set(key, actor);
+  world.byPid.set(self.pid, actor);
+  self.signal.addEventListener('abort', () => {
+    actor.hasEnded = true;
+    world.note(`${actor.pid} ends: ${JSON.stringify(self.signal.reason)}`);
+  });
+  world.note(`${actor.pid} begins as ${key}`);
+  return (message) => receive(world, actor, message);
+}
+
+function receive(world: Stage, actor: Actor, message: Message): void {
+  if (actor.hasEnded) world.fail(`${actor.pid}, which has ended, is given ${JSON.stringify(message)}`);
+  if ('step' in message) {
+    world.outstanding.delete(message.step);
+    return act(world, actor, world.steps[message.step] as Load);
+  }
+  if ('say' in message) return say(world, actor, message.say);
+  if ('closed' in message) return void add(actor.open, message.closed, -1);
+  if ('channel' in message) return receivePublish(world, actor, message);
+  if ('signal' in message) {
+    if (message.signal === 'down') return receiveDown(world, actor, message);
+    return receiveExit(world, actor, message);
+  }
+  receiveTold(world, actor, message);
+}
+
+function receiveTold(world: Stage, actor: Actor, { from, to, number }: Told): void {
+  world.note(`${actor.pid} hears ${number} of ${from}`);
+  world.counts.told++;
+  if (to !== undefined && to !== actor.pid) world.fail(`${actor.pid} is given what was sent to ${to}`);
+  inOrder(world, actor, `${from}`, number);
+  latelyOf(actor, from).messages++;
+  if (actor.over.has(from)) world.fail(`${actor.pid} hears ${number} of ${from} after its end`);
+}
+
+function receivePublish(world: Stage, actor: Actor, { channel, publisher, payload, id }: Envelope<Told>): void {
+  world.note(`${actor.pid} is given ${id} on ${channel}`);
+  world.counts.delivered++;
+  if (payload.from !== publisher) world.fail(`${id} of ${payload.from} comes as of ${publisher}`);
+  if ((actor.open.get(channel) ?? 0) <= 0) {
+    world.fail(`${actor.pid} is given ${id} on ${channel}, to which it does not subscribe`);
+  }
+  inOrder(world, actor, `publishes of ${publisher}`, payload.number);
+  latelyOf(actor, publisher).publishes++;
+  if (actor.over.has(publisher)) world.fail(`${actor.pid} is given ${id} of ${publisher} after its end`);
+}
+
+function latelyOf({ lately }: Actor, from: Pid): { publishes: number; messages: number } {
+  const heard = lately.get(from) ?? { publishes: 0, messages: 0 };
+  lately.set(from, heard);
+  return heard;
+}
+
+/** Each at most once, and in the order in which it was sent. */
+function inOrder(world: Stage, actor: Actor, of: string, number: number): void {
+  const last = actor.heard.get(of) ?? 0;
+  if (number === last) world.fail(`${actor.pid} is given ${number} of ${of} twice`);
+  if (number < last) world.fail(`${actor.pid} is given ${number} of ${of} after ${last}`);
+  actor.heard.set(of, number);
+}
+
+function receiveDown(world: Stage, actor: Actor, { ref, pid, reason }: DownMessage): void {
+  world.note(`${actor.pid} is told ${ref} down: ${JSON.stringify(reason)}`);
+  const watch = actor.watches.get(ref);
+  if (watch === undefined) return world.fail(`${actor.pid} is told of a monitor ${ref} that it has not`);
+  if (watch.state === 'down') world.fail(`${actor.pid} is told twice of the end of ${pid} by ${ref}`);
+  if (watch.state === 'ended') world.fail(`${actor.pid} is told of the end of ${pid} by ${ref}, which it had ended`);
+  watch.state = 'down';
+  if (watch.target === undefined) return;
+  const target = world.byPid.get(watch.target);
+  if (target === undefined) return;
+  if (reason === 'noconnection') {
+    // A thread may hear of an earlier end of the session later than it made the monitor.
+    if (watch.wasUp && target.life !== actor.life && downsOf(actor, target) === 0) {
+      world.later(() => {
+        if (!target.hasEnded) world.fail(`${actor.pid} is told noconnection of ${target.pid}, which was never lost`);
+      });
+    }
+    return;
+  }
+  // Who is told at once, on the same thread, may be told before the run is.
+  world.later(() => {
+    if (!target.hasEnded) {
+      world.fail(`${actor.pid} is told the end of ${target.pid}, which lives: ${JSON.stringify(reason)}`);
+    }
+  });
+  // On one node, publishes come by way of the home thread and the end may be faster.
+  if (target.life !== actor.life) actor.over.add(target.pid);
+}
+
+function receiveExit(world: Stage, actor: Actor, { from, reason }: ExitMessage): void {
+  world.note(`${actor.pid} is told exit of ${from}: ${JSON.stringify(reason)}`);
+  if (reason === 'told to exit') return;
+  actor.links.delete(from);
+  const bond = bondOf(actor.pid, from);
+  const left = world.bonds.get(bond) ?? 0;
+  if (left === 0) world.fail(`${actor.pid} is told of an end of ${from} along no link: ${JSON.stringify(reason)}`);
+  world.bonds.set(bond, left - 1);
+}
+
+/** Exits that `to` may be told of by links with `from`. */
+export function bondOf(to: Pid, from: Pid): string {
+  return `${to} ${from}`;
+}
+
+function downsOf(actor: Actor, target: Actor): number {
+  return actor.life.downs.get(`${target.life.name}/${target.life.creation}`) ?? 0;
+}
+
+function act(world: Stage, actor: Actor, step: Load): void {
+  const { self } = actor;
+  world.note(`${actor.pid} does ${JSON.stringify(step)}`);
+  const target = 'to' in step ? world.actors.get(step.to) : undefined;
+  if ('to' in step && (target === undefined || target === actor)) return;
+  switch (step.do) {
+    case 'spawn':
+    case 'kill':
+      return;
+    case 'subscribe':
+      add(actor.subscribed, step.channel, 1);
+      add(actor.open, step.channel, 1);
+      return ignoreFailure(world.api.channels.channelOf(self, step.channel).subscribe());
+    case 'unsubscribe': {
+      const { channel } = step;
+      if ((actor.subscribed.get(channel) ?? 0) === 0) return;
+      add(actor.subscribed, channel, -1);
+      const ended = world.api.channels.channelOf(self, channel).unsubscribe();
+      // What was in the mailbox before is read before this message to itself.
+      return ignoreFailure(ended.then(() => self.send(self.pid, { closed: channel })));
+    }
+    case 'publish': {
+      world.counts.published++;
+      const payload = told(actor, undefined, step.bytes);
+      return ignoreFailure(world.api.channels.channelOf(self, step.channel).publish(payload));
+    }
+    case 'send':
+      world.counts.sent++;
+      return self.send((target as Actor).pid, told(actor, (target as Actor).pid, step.bytes));
+    case 'exit':
+      return self.exit('done');
+    case 'exitOther':
+      return self.exitProcess((target as Actor).pid, 'told to exit');
+    case 'link': {
+      const { pid } = target as Actor;
+      actor.links.set(pid, (actor.links.get(pid) ?? 0) + 1);
+      for (const bond of [bondOf(actor.pid, pid), bondOf(pid, actor.pid)]) add(world.bonds, bond, 1);
+      return self.link(pid);
+    }
+    case 'unlink':
+      actor.links.delete((target as Actor).pid);
+      (target as Actor).links.delete(actor.pid);
+      return self.unlink((target as Actor).pid);
+    case 'monitor':
+      return monitor(actor, target as Actor);
+    case 'demonitor': {
+      const [ref] = [...actor.watches].find(([, { state }]) => state === 'open') ?? [];
+      const watch = ref === undefined ? undefined : actor.watches.get(ref);
+      if (ref !== undefined && watch !== undefined && self.demonitor(ref)) watch.state = 'ended';
+      return;
+    }
+    case 'register':
+      return ignoreFailure(
+        self.register(step.name).then(() => {
+          actor.name = step.name;
+        }),
+      );
+    case 'unregister':
+      if (actor.name !== undefined) self.unregister();
+      actor.name = undefined;
+      return;
+    case 'sendName':
+      world.counts.sent++;
+      return self.send({ name: step.name, node: `n${step.host}@sim` as NodeName }, told(actor, undefined, 1));
+    case 'monitorName': {
+      const ref = self.monitor({ name: step.name, node: `n${step.host}@sim` as NodeName });
+      actor.watches.set(ref, { target: undefined, state: 'open', wasUp: false });
+      return;
+    }
+    case 'call':
+      return;
+    default:
+      step satisfies never;
+  }
+}
+
+/** One publish on each channel, and a message to each. */
+function say(world: Stage, actor: Actor, to: readonly Pid[]): void {
+  for (const channel of CHANNELS) {
+    ignoreFailure(world.api.channels.channelOf(actor.self, channel).publish(told(actor, undefined, 1)));
+  }
+  for (const pid of to) actor.self.send(pid, told(actor, pid, 1));
+}
+
+function monitor(actor: Actor, target: Actor): void {
+  const isUp = actor.life === target.life || actor.life.up.get(target.life.name)?.creation === target.life.creation;
+  const ref = actor.self.monitor(target.pid);
+  actor.watches.set(ref, { target: target.pid, state: 'open', wasUp: isUp });
+}
+
+function told(actor: Actor, to: Pid | undefined, bytes: number): Told {
+  return { from: actor.pid, to, number: ++actor.numbers, filling: new Uint8Array(bytes) };
+}
+
+function add<K>(counts: Map<K, number>, key: K, count: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + count);
+}
+
+/** Requests fail where the node goes meanwhile, and a process that has ended has nobody to tell. */
+function ignoreFailure(work: Promise<unknown>): void {
+  work.catch(() => {});
+}

@@ -1,0 +1,162 @@
+/**
+ * Faults of the kind that protocols like these have had: edits in the built code, each of which some seed must find.
+ * A fault that shows in one file alone because another makes up for it is planted in both.
+ */
+import type { Edit } from './api.js';
+
+export const mutants: Readonly<Record<string, readonly Edit[]>> = {
+  'a pid of an earlier life is taken for one of this life': [
+    {
+      file: 'distribution/remote-signals.js',
+      from: 'if (session === undefined || (creation !== 0 && session.creation !== creation))',
+      to: 'if (session === undefined)',
+    },
+  ],
+  'a join is told a turn after the subscription is remembered': [
+    {
+      file: 'pg/scope.js',
+      from: "this.#step({ type: 'join', group, pid });",
+      to: "this.#options.environment.setImmediate(() => this.#step({ type: 'join', group, pid }));",
+    },
+  ],
+  'the old connection stays open where another takes its place': [
+    {
+      file: 'distribution/live-session.js',
+      from: 'this.#settleProbes(false); this.#connection.end();',
+      to: 'this.#settleProbes(false);',
+    },
+  ],
+  'what comes on a retired connection counts': [
+    {
+      file: 'distribution/frame-connection.js',
+      from: "if (this.#state !== 'open') return; this.owner.received();",
+      to: 'this.owner.received();',
+    },
+    {
+      file: 'distribution/frame-connection.js',
+      from: "this.owner.frame(type, body); return this.#state === 'open';",
+      to: 'this.owner.frame(type, body); return true;',
+    },
+  ],
+  'nobody checks at home whether a subscription still exists': [
+    {
+      file: 'channels/subscriptions.js',
+      from: 'entry.counts.delete(pid); entry.audience.delete(pid);',
+      to: 'entry.counts.delete(pid);',
+    },
+  ],
+  'no leave is told where a process ends': [
+    {
+      file: 'pg/group-state.js',
+      from: '...this.#publish(left.map(({ change }) => change)),',
+      to: '',
+    },
+    {
+      file: 'channels/channels.js',
+      from: 'this.#observer?.onUnsubscribe(channel, pid); } #forgetExit',
+      to: '; } #forgetExit',
+    },
+  ],
+  'a snapshot adds to what was known, and replaces nothing': [
+    {
+      file: 'pg/group-state.js',
+      from: 'return this.remote.replace(view, groups, joins).map(tell);',
+      to: `for (const [group, members] of view.groups) {
+        for (const [pid, count] of members) {
+          if (!groups.has(group)) groups.set(group, new Map());
+          if (!groups.get(group).has(pid)) groups.get(group).set(pid, count);
+        }
+      }
+      return this.remote.replace(view, groups, joins).map(tell);`,
+    },
+  ],
+  'a down is told a turn late': [
+    {
+      file: 'distribution/session-table.js',
+      from: "this.#options.tell({ type: 'down', session, reason: told });",
+      to: "this.#options.settings.environment.setImmediate(() => this.#options.tell({ type: 'down', session, reason: told }));",
+    },
+  ],
+  'members are purged behind links and monitors': [
+    {
+      file: 'pg/scope.js',
+      from: "distribution.onMembership('groups',",
+      to: "distribution.onMembership('everyone',",
+    },
+  ],
+  'a crossing keeps both connections': [
+    {
+      file: 'distribution/session-table.js',
+      from: "if (old !== undefined) { this.retire(old, 'replaced'); }",
+      to: '',
+    },
+  ],
+  'an update is taken whatever its number': [
+    {
+      file: 'pg/group-state.js',
+      from: 'if (!isNext || view.awaiting || view.staged !== undefined)',
+      to: 'if (view.version === undefined)',
+    },
+  ],
+  'links across a lost session are not ended': [
+    {
+      file: 'distribution/remote-signals.js',
+      from: "if (event.type === 'down') endpoint.nodeDown(event.session.node, event.session.creation);",
+      to: '',
+    },
+  ],
+  'threads do not hear that a session is lost': [
+    {
+      file: 'scheduler/scheduler.js',
+      from: "this.#runtime.broadcast({ type: 'nodeDown', node, creation });",
+      to: '',
+    },
+  ],
+  'a link with nobody to carry it is not answered': [
+    {
+      file: 'scheduler/runtime.js',
+      from: 'if (this.remote?.send(target.node, target.creation, bytes, mustDeliver)) return; if (!mustDeliver)',
+      to: 'if (this.remote?.send(target.node, target.creation, bytes, mustDeliver) !== undefined) return; if (!mustDeliver)',
+    },
+  ],
+  'an address whose dial failed is never dialled again': [
+    {
+      file: 'distribution/known-peers.js',
+      from: 'entry.dialing = false; entry.lastFailure = reason;',
+      to: 'entry.lastFailure = reason;',
+    },
+  ],
+  'silence is never noticed': [
+    {
+      file: 'distribution/heartbeat.js',
+      from: 'return now - this.#heardAt >= this.#timeoutMs;',
+      to: 'return false;',
+    },
+    {
+      file: 'distribution/frame-writer.js',
+      from: 'if (leftMs <= 0 && !late) stuck(); else',
+      to: '',
+    },
+  ],
+  'a frame that is cut within its length is read wrongly': [
+    {
+      file: 'distribution/frame.js',
+      from: 'if (at < chunk.length) this.#hold(chunk.subarray(at), 0);',
+      to: 'if (chunk.length - at >= LENGTH_BYTES) this.#hold(chunk.subarray(at), 0);',
+    },
+  ],
+  'bytes of a budget are not given back': [
+    {
+      file: 'distribution/outbound-queue.js',
+      from: 'this.#dataBytes -= batch.dataBytes;',
+      to: '',
+    },
+  ],
+  'a timer is left behind by a session that is over': [
+    {
+      file: 'distribution/session-table.js',
+      from: 'this.#beat?.cancel(); this.#beat = undefined;',
+      to: 'this.#beat = undefined;',
+    },
+  ],
+};

@@ -1,0 +1,108 @@
+/** What every node of a cluster at rest must know, compared with what there is. */
+import type { Pid } from '@liminal-node/scheduler';
+import type { Actor } from './actors.js';
+import type { Cluster } from './cluster.js';
+import type { Life } from './life.js';
+
+/** The first difference; undefined for a cluster at rest. */
+export function differences(cluster: Cluster): string | undefined {
+  const { living, plan } = cluster;
+  if (living.length < plan.hosts) return `${plan.hosts - living.length} nodes are not running`;
+  for (const life of living) {
+    const found = meshOf(life, living) ?? viewOf(life, living, cluster);
+    if (found !== undefined) return found;
+  }
+  for (const [step, actor] of cluster.outstanding) {
+    if (isAlive(actor, living)) return `${actor.pid} has not taken step ${step}`;
+  }
+  const waiting = waitingFor(cluster);
+  if (waiting !== undefined) return waiting;
+  const pairs = (living.length * (living.length - 1)) / 2;
+  const { open } = cluster.network;
+  if (open.some(({ isLost }) => isLost)) return 'somebody has not noticed that a connection is lost';
+  if (open.length !== pairs) return `${open.length} connections between ${living.length} nodes`;
+  return undefined;
+}
+
+function meshOf({ name, distribution, up, pg }: Life, living: readonly Life[]): string | undefined {
+  const sessions = distribution.sessions();
+  for (const other of living) {
+    if (other.name === name) continue;
+    const session = distribution.session(other.name);
+    if (session?.creation !== other.creation) return `${name} has no session with ${other.name}/${other.creation}`;
+    if (up.get(other.name) !== session) return `${name} was not told of its session with ${other.name}`;
+    if (!pg.isSynced(other.name)) return `${name} does not know the members of ${other.name}`;
+  }
+  if (sessions.length !== living.length - 1) return `${name} has ${sessions.length} sessions`;
+  return undefined;
+}
+
+function viewOf({ name, pg }: Life, living: readonly Life[], { actors }: Cluster): string | undefined {
+  const wanted = new Map<string, Pid[]>();
+  for (const actor of actors.values()) {
+    if (!isAlive(actor, living)) continue;
+    for (const [channel, count] of actor.subscribed) {
+      if (count > 0) wanted.set(channel, [...(wanted.get(channel) ?? []), actor.pid]);
+    }
+  }
+  for (const channel of new Set([...wanted.keys(), ...pg.whichGroups()])) {
+    const found = [...pg.members(channel)].sort();
+    const expected = (wanted.get(channel) ?? []).sort();
+    if (found.join() !== expected.join()) return `${name} lists ${found} in ${channel}, where ${expected} are`;
+  }
+  return undefined;
+}
+
+/** A process that monitors a process which is over, or is linked with it, and was not told. */
+function waitingFor({ actors, byPid, living }: Cluster): string | undefined {
+  const isOver = (pid: Pid): boolean => {
+    const target = byPid.get(pid);
+    return target === undefined || !isAlive(target, living);
+  };
+  for (const actor of actors.values()) {
+    if (!isAlive(actor, living)) continue;
+    for (const [ref, { target, state }] of actor.watches) {
+      if (state !== 'open' || target === undefined || !isOver(target)) continue;
+      return `${actor.pid} still monitors ${target}, which is over, by ${ref}`;
+    }
+    for (const pid of actor.links.keys())
+      if (isOver(pid)) return `${actor.pid} is still linked to ${pid}, which is over`;
+  }
+  return undefined;
+}
+
+export function isAlive({ hasEnded, life }: Actor, living: readonly Life[]): boolean {
+  return !hasEnded && living.includes(life);
+}
+
+/** What is left behind when all nodes have stopped. */
+export function closingDifferences({ lives, network, timeline, plan: { heldBudget } }: Cluster): string | undefined {
+  const { open } = network;
+  if (open.length > 0) return `${open.length} connections are left when all nodes have stopped`;
+  for (const life of lives) {
+    const loops = new Set(life.world.loops);
+    const counted = miscounts(life, heldBudget === undefined);
+    if (counted !== undefined) return counted;
+    const { timers } = timeline.pending((loop) => loops.has(loop));
+    if (timers > 0) return `${life.name}/${life.creation} leaves ${timers} timers when it has stopped`;
+  }
+  return undefined;
+}
+
+/**
+ * What an order of signals that is kept never causes, and nobody here sends.
+ * @param isAllTold no update of groups was dropped, so that none can be missed.
+ */
+function miscounts({ name, distribution, pg, scheduler }: Life, isAllTold: boolean): string | undefined {
+  if (scheduler === undefined || distribution === undefined || pg === undefined) return undefined;
+  const { protocolErrors, listenerErrors } = distribution.counters;
+  if (Object.keys(protocolErrors).length > 0) return `${name} says of peers: ${JSON.stringify(protocolErrors)}`;
+  if (listenerErrors > 0) return `${name} has ${listenerErrors} errors of listeners`;
+  const { refused } = pg.counters;
+  const gaps = ['gap', 'awaiting snapshot'] as const;
+  const never = ['foreign session', 'stale session', 'own node', 'malformed', 'over limit', 'not local'] as const;
+  for (const reason of isAllTold ? [...gaps, ...never] : never) {
+    if (refused[reason] > 0) return `${name} refused ${refused[reason]} frames of groups: ${reason}`;
+  }
+  return undefined;
+}
