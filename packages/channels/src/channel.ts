@@ -3,7 +3,7 @@ import type { Pid } from '@liminal-node/scheduler';
 import type { Channels } from './channels.js';
 import type { PublishOptions, Receipt } from './receipt.js';
 import { type PayloadSchema, validatePayload } from './schema.js';
-import type { SubscribeOptions, Subscription } from './subscription.js';
+import type { ClusterSubscribeOptions, SubscribeOptions, Subscription } from './subscription.js';
 
 export interface ChannelOptions<T> {
   /** What payloads must be; checked where they are published. @default anything portable */
@@ -41,10 +41,22 @@ export class Channel<T = unknown> {
 
   /** Subscribes the program. Envelopes published on this node after the call, and soon those of other nodes, arrive. */
   subscribe(options?: SubscribeOptions): Subscription<T>;
+  /**
+   * Subscribes the program, and resolves when every node that is connected now has acknowledged that, or is connected no
+   * more: what is published there afterwards arrives. Rejects with NotAcknowledgedError (ERR_LIMINAL_NOT_ACKNOWLEDGED),
+   * which names those that have not, after `timeoutMs`, and with the signal's reason; nothing is subscribed then.
+   */
+  subscribe(options: ClusterSubscribeOptions): Promise<Subscription<T>>;
   /** Subscribes a process of this node, until `close` or its end. @throws TypeError for a process of another node. */
   subscribe(pid: Pid): ProcessSubscription;
-  subscribe(target?: SubscribeOptions | Pid): Subscription<T> | ProcessSubscription {
-    if (typeof target !== 'string') return this.#channels.subscribe<T>(this.name, target);
+  subscribe(
+    target?: SubscribeOptions | ClusterSubscribeOptions | Pid,
+  ): Subscription<T> | ProcessSubscription | Promise<Subscription<T>> {
+    if (typeof target !== 'string') {
+      return isForCluster(target)
+        ? this.#subscribeAcknowledged(target)
+        : this.#channels.subscribe<T>(this.name, target);
+    }
     this.#channels.subscribeProcess(this.name, target);
     let open = true;
     const close = (): void => {
@@ -53,4 +65,24 @@ export class Channel<T = unknown> {
     };
     return { pid: target, close, [Symbol.dispose]: close };
   }
+
+  async #subscribeAcknowledged(options: ClusterSubscribeOptions): Promise<Subscription<T>> {
+    const { ready, timeoutMs, signal, ...bound } = options;
+    if (ready !== 'cluster') throw new TypeError(`ready: there is 'cluster' alone, not "${String(ready)}"`);
+    signal?.throwIfAborted();
+    const subscription = this.#channels.subscribe<T>(this.name, bound);
+    try {
+      await this.#channels.acknowledged({ ...(timeoutMs !== undefined && { timeoutMs }), ...(signal && { signal }) });
+      return subscription;
+    } catch (error) {
+      subscription.close();
+      throw error;
+    }
+  }
+}
+
+function isForCluster(
+  options: SubscribeOptions | ClusterSubscribeOptions | undefined,
+): options is ClusterSubscribeOptions {
+  return options !== undefined && 'ready' in options && options.ready !== undefined;
 }

@@ -21,7 +21,7 @@ import {
 import { Channel, type ChannelOptions } from './channel.js';
 import { checkChannelName, type EnvelopeHead } from './envelope.js';
 import { ChannelsClosedError, PayloadTooLargeError } from './errors.js';
-import type { ClusterObserver, RemoteReceipt } from './observer.js';
+import type { AcknowledgeOptions, ClusterObserver, RemoteReceipt } from './observer.js';
 import { type ChannelsOptions, resolveChannelsOptions } from './options.js';
 import { answerProcesses } from './process-channel.js';
 import { checkHead, decodePublication, encodePublication, envelopeBytes } from './publication.js';
@@ -182,6 +182,11 @@ export class Channels {
       this.unsubscribeProcess(channel, pid);
       throw error;
     }
+  }
+
+  /** Resolves when the nodes that are connected now know of what is subscribed here now; see `ClusterObserver`. */
+  async acknowledged(options: AcknowledgeOptions): Promise<void> {
+    await this.#observer?.acknowledged(options);
   }
 
   unsubscribeProcess(channel: string, pid: Pid): void {

@@ -3,10 +3,10 @@ export { Channel, type ChannelOptions, type ProcessSubscription } from './channe
 export { Channels, type ChannelsCounters } from './channels.js';
 export { type Envelope, type EnvelopeHead, isEnvelope, MAX_CHANNEL_BYTES } from './envelope.js';
 export * from './errors.js';
-export type { ClusterObserver, Publication, RemoteReceipt, RemoteTarget } from './observer.js';
+export type { AcknowledgeOptions, ClusterObserver, Publication, RemoteReceipt, RemoteTarget } from './observer.js';
 export type { ChannelsOptions } from './options.js';
-export { channelOf, type ProcessChannel } from './process-channel.js';
+export { channelOf, type ProcessChannel, type ProcessSubscribeOptions } from './process-channel.js';
 export { decodePublication, encodePublication, MAX_PARENTS } from './publication.js';
 export type { PublishOptions, Receipt } from './receipt.js';
 export type { PayloadSchema } from './schema.js';
-export { type SubscribeOptions, Subscription } from './subscription.js';
+export { type ClusterSubscribeOptions, type SubscribeOptions, Subscription } from './subscription.js';

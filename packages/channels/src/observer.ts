@@ -29,9 +29,21 @@ export interface RemoteTarget {
   readonly pid: Pid;
 }
 
+/** How long to wait for other nodes. */
+export interface AcknowledgeOptions {
+  /** Milliseconds. @default 15000 */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
 export interface ClusterObserver {
   /** A local process subscribed, which it had not before. */
   onSubscribe(channel: string, pid: Pid): void;
+  /**
+   * Resolves when every node that is connected now knows of what is subscribed here now, or is connected no more.
+   * Rejects with an error of its own after `timeoutMs`, and with the signal's reason.
+   */
+  acknowledged(options: AcknowledgeOptions): Promise<void>;
   /** A local process gave up its last subscription to the channel, or ended. */
   onUnsubscribe(channel: string, pid: Pid): void;
   onPublish(publication: Publication): RemoteReceipt;

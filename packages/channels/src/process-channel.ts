@@ -12,7 +12,8 @@ import { validatePayload } from './schema.js';
 const SERVICE = 'channels';
 
 type Request =
-  | { readonly type: 'subscribe' | 'unsubscribe'; readonly channel: string }
+  | { readonly type: 'subscribe'; readonly channel: string; readonly ready?: ProcessSubscribeOptions | undefined }
+  | { readonly type: 'unsubscribe'; readonly channel: string }
   | {
       readonly type: 'publish';
       readonly channel: string;
@@ -20,13 +21,24 @@ type Request =
       readonly options: PublishOptions;
     };
 
+/**
+ * With `ready: 'cluster'` a subscribe resolves only when every node that is connected has acknowledged it, or is
+ * connected no more. It rejects with NotAcknowledgedError (ERR_LIMINAL_NOT_ACKNOWLEDGED) after `timeoutMs`; nothing is
+ * subscribed then.
+ */
+export interface ProcessSubscribeOptions {
+  readonly ready?: 'cluster';
+  /** Milliseconds to wait for the other nodes. @default 15000 */
+  readonly timeoutMs?: number;
+}
+
 /** What a process sees of one channel. */
 export interface ProcessChannel<T> {
   readonly name: string;
   /** As `Channel.publish`, in the name of the process. */
   publish(payload: T, options?: PublishOptions): Promise<Receipt>;
   /** Envelopes come into the process's mailbox, from the moment that this resolves at the latest, until it unsubscribes or ends. */
-  subscribe(): Promise<void>;
+  subscribe(options?: ProcessSubscribeOptions): Promise<void>;
   unsubscribe(): Promise<void>;
 }
 
@@ -40,8 +52,8 @@ export function channelOf<T>(self: Self, name: string, { schema }: ChannelOption
       const encoded = encodeValue(validatePayload(name, schema, payload));
       return (await ask({ type: 'publish', channel: name, payload: encoded, options })) as Receipt;
     },
-    async subscribe() {
-      await ask({ type: 'subscribe', channel: name });
+    async subscribe(options) {
+      await ask({ type: 'subscribe', channel: name, ready: options });
     },
     async unsubscribe() {
       await ask({ type: 'unsubscribe', channel: name });
@@ -55,7 +67,7 @@ export function answerProcesses(scheduler: Scheduler, channels: Channels): void 
     const request = body as Request;
     switch (request.type) {
       case 'subscribe':
-        return channels.subscribeProcess(request.channel, from);
+        return subscribe(channels, request.channel, from, request.ready);
       case 'unsubscribe':
         return channels.unsubscribeProcess(request.channel, from);
       case 'publish': {
@@ -68,4 +80,20 @@ export function answerProcesses(scheduler: Scheduler, channels: Channels): void 
         return request satisfies never;
     }
   });
+}
+
+async function subscribe(
+  channels: Channels,
+  channel: string,
+  process: Pid,
+  { ready, timeoutMs }: ProcessSubscribeOptions = {},
+): Promise<void> {
+  channels.subscribeProcess(channel, process);
+  if (ready !== 'cluster') return;
+  try {
+    await channels.acknowledged(timeoutMs === undefined ? {} : { timeoutMs });
+  } catch (error) {
+    channels.unsubscribeProcess(channel, process);
+    throw error;
+  }
 }

@@ -2,9 +2,15 @@
 import type { AttachedProcess, MailboxBound, Pid } from '@liminal-node/scheduler';
 import type { Envelope } from './envelope.js';
 import { SubscriptionOverflowError } from './errors.js';
+import type { AcknowledgeOptions } from './observer.js';
 
 /** The bound of a subscription. With `overflow: 'exit'` it ends instead of losing anything. */
 export type SubscribeOptions = Partial<MailboxBound>;
+
+/** Subscribe, and wait until other nodes know of it. */
+export interface ClusterSubscribeOptions extends SubscribeOptions, AcknowledgeOptions {
+  readonly ready: 'cluster';
+}
 
 export class Subscription<T = unknown> implements AsyncIterable<Envelope<T>>, AsyncDisposable {
   readonly channel: string;

@@ -31,6 +31,17 @@ export const subscriber = defineProcess(import.meta.url, 'subscriber', async (se
   await self.receive();
 });
 
+/** Subscribes and waits for other nodes, and says how that ended. */
+export const patient = defineProcess(import.meta.url, 'patient', async (self, channel: string, replyTo: Pid) => {
+  try {
+    await channelOf(self, channel).subscribe({ ready: 'cluster', timeoutMs: 30_000 });
+    self.send(replyTo, 'ready');
+  } catch (error) {
+    self.send(replyTo, { code: error instanceof Error && 'code' in error ? error.code : String(error) });
+  }
+  await self.receive({ match: (message) => message === 'end' });
+});
+
 /** Two subscribers on one thread that compare what they were given. */
 export const twins = defineProcess(import.meta.url, 'twins', async (self, channel: string, replyTo: Pid) => {
   let theirs: unknown;

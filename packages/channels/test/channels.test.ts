@@ -50,6 +50,7 @@ function recorder(): ClusterObserver & { readonly told: string[]; readonly publi
     onPeerJoin: () => {},
     onPeerLeave: () => {},
     remoteTargets: () => [],
+    acknowledged: async () => void told.push('acknowledged'),
   };
 }
 
@@ -292,6 +293,35 @@ describe('the observer', () => {
     expect(() => channels.subscribe('orders')).toThrow('no more channels');
     expect(channels.load).toEqual({ channels: 0, subscriptions: 0 });
     expect(await channels.channel('orders').publish(1)).toMatchObject({ local: 0 });
+  });
+
+  it('is asked by who waits for the cluster, behind the subscribe; what it refuses is no subscription', async () => {
+    const told = recorder();
+    const orders = channels.channel<number>('orders');
+    const alone = await orders.subscribe({ ready: 'cluster' });
+    alone.close();
+    channels.setObserver(told);
+    const subscription = await orders.subscribe({ ready: 'cluster', maxItems: 2 });
+    expect(told.told).toEqual([`subscribe orders ${subscription.pid}`, 'acknowledged']);
+    for (const payload of [1, 2, 3]) await orders.publish(payload);
+    expect(subscription.dropped).toBe(1);
+    subscription.close();
+    const refusal = Object.assign(new Error('too late'), { code: 'ERR_LIMINAL_NOT_ACKNOWLEDGED' });
+    const asked: unknown[] = [];
+    channels.setObserver({
+      ...told,
+      acknowledged: async (options) => {
+        asked.push(options);
+        throw refusal;
+      },
+    });
+    const { signal } = new AbortController();
+    await expect(orders.subscribe({ ready: 'cluster', timeoutMs: 7, signal })).rejects.toBe(refusal);
+    expect([asked, channels.load.subscriptions]).toEqual([[{ timeoutMs: 7, signal }], 0]);
+    const reason = new Error('never mind');
+    await expect(orders.subscribe({ ready: 'cluster', signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(orders.subscribe({ ready: 'soon' as 'cluster' })).rejects.toThrow(TypeError);
+    expect([asked.length, channels.load.subscriptions]).toEqual([1, 0]);
   });
 
   it('says what became of a publish elsewhere, and makes its bytes once for all nodes', async () => {

@@ -2,7 +2,7 @@
 import { Channels } from '@liminal-node/channels';
 import { type AttachedProcess, Scheduler } from '@liminal-node/scheduler';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { publisher, subscriber, twins } from './channel-processes.js';
+import { patient, publisher, subscriber, twins } from './channel-processes.js';
 
 let scheduler: Scheduler;
 let channels: Channels;
@@ -48,6 +48,35 @@ describe('a process on a scheduler thread', () => {
     // The subscribers have unsubscribed before they reported.
     onHome.close();
     expect(channels.load).toEqual({ channels: 0, subscriptions: 0 });
+  });
+
+  it('may wait for other nodes, and is not subscribed where they do not answer', async () => {
+    const own = await Scheduler.start({ threads: 1 });
+    const elsewhere = new Channels(own);
+    const late = Object.assign(new Error('too late'), { code: 'ERR_LIMINAL_NOT_ACKNOWLEDGED' });
+    const answers = [() => Promise.reject(late), () => Promise.resolve()];
+    const asked: unknown[] = [];
+    elsewhere.setObserver({
+      onSubscribe: () => {},
+      onUnsubscribe: () => {},
+      onPublish: () => ({ nodes: 0, dropped: 0, flushed: async () => {} }),
+      onPeerJoin: () => {},
+      onPeerLeave: () => {},
+      remoteTargets: () => [],
+      acknowledged: async (options) => {
+        asked.push([options, elsewhere.load.subscriptions]);
+        await answers.shift()?.();
+      },
+    });
+    const program = own.attach();
+    await own.spawn(patient, ['orders', program.pid]);
+    expect(await program.receive()).toEqual({ code: 'ERR_LIMINAL_NOT_ACKNOWLEDGED' });
+    expect(elsewhere.load.subscriptions).toBe(0);
+    await own.spawn(patient, ['orders', program.pid]);
+    expect(await program.receive()).toBe('ready');
+    expect(asked).toEqual(Array(2).fill([{ timeoutMs: 30_000 }, 1]));
+    expect(await elsewhere.channel('orders').publish(1)).toMatchObject({ local: 1 });
+    await own.stop();
   });
 
   it('gets the code of the refusal of its publish', async () => {

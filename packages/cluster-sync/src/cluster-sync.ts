@@ -9,11 +9,18 @@
  *      moment receive it: whether a subscription still exists is decided on its own node.
  *   4. A lost connection purges exactly that node's members, before anybody is told of the loss.
  *
- * Not guaranteed: that a publish reaches a subscriber whose join is still on its way, or a node that is lost
- * before it has read it. A node that has gone, or whose queue is full, is skipped and counted; it is never an
+ * Not guaranteed: that a publish reaches a subscriber whose join is still on its way (who subscribes may wait until it
+ * has been acknowledged), or a node that is lost before it has read it. A node that has gone, or whose queue is full, is skipped and counted; it is never an
  * error for the publisher.
  */
-import type { Channels, ClusterObserver, Publication, RemoteReceipt, RemoteTarget } from '@liminal-node/channels';
+import type {
+  AcknowledgeOptions,
+  Channels,
+  ClusterObserver,
+  Publication,
+  RemoteReceipt,
+  RemoteTarget,
+} from '@liminal-node/channels';
 import { type Distribution, FrameType, type Session } from '@liminal-node/distribution';
 import type { Pg } from '@liminal-node/pg';
 import { flowOfPid, type Logger, type NodeName, type Pid } from '@liminal-node/scheduler';
@@ -22,7 +29,10 @@ import { flowOfPid, type Logger, type NodeName, type Pid } from '@liminal-node/s
 export const CHANNELS_SCOPE = 'channels';
 
 /** What the bridge needs of `pg`. */
-export type GroupsPort = Pick<Pg, 'join' | 'leave' | 'nodes' | 'remoteMembers' | 'localMemberships' | 'membersOf'>;
+export type GroupsPort = Pick<
+  Pg,
+  'join' | 'leave' | 'acknowledged' | 'nodes' | 'remoteMembers' | 'localMemberships' | 'membersOf'
+>;
 
 /** What the bridge needs of `distribution`. */
 export type SessionsPort = Pick<Distribution, 'session' | 'send' | 'flush' | 'onFrame' | 'onMembership'>;
@@ -56,6 +66,10 @@ export class ClusterSync implements ClusterObserver {
   onUnsubscribe(channel: string, pid: Pid): void {
     // False where the process had ended and `pg` has heard of it first.
     this.#groups.leave(channel, pid);
+  }
+
+  acknowledged(options: AcknowledgeOptions): Promise<void> {
+    return this.#groups.acknowledged(options);
   }
 
   onPublish({ channel, head, encode }: Publication): RemoteReceipt {

@@ -269,6 +269,7 @@ describe('channels that are connected', () => {
       onPeerJoin: () => {},
       onPeerLeave: () => {},
       remoteTargets: () => [],
+      acknowledged: async () => {},
     });
     await theirs.channel('orders').publish(7);
     for await (const { payload, publisher } of after) {

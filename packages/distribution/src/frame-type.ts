@@ -39,6 +39,9 @@ export const FrameType = {
   PG_RESYNC: 42,
   /** An envelope for the members of a channel. */
   PUBLISH: 48,
+  /** Have you taken in all that I told of my groups, up to this version? */
+  PG_ASK: 168,
+  PG_ACK: 169,
 } as const;
 
 /** The lowest type that may have a handler of another layer. */

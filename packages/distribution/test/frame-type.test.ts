@@ -23,6 +23,8 @@ test('the numbers on the wire are what they have always been', () => {
     PG_UPDATE: 41,
     PG_RESYNC: 42,
     PUBLISH: 48,
+    PG_ASK: 168,
+    PG_ACK: 169,
   });
   expect(REFUSAL_CODES).toEqual([
     'malformed',

@@ -3,12 +3,14 @@
  */
 export {
   Channel,
+  type ClusterSubscribeOptions,
   channelOf,
   type Envelope,
   isEnvelope,
   PayloadError,
   type PayloadSchema,
   type ProcessChannel,
+  type ProcessSubscribeOptions,
   type PublishOptions,
   type Receipt,
   type SubscribeOptions,
@@ -30,6 +32,7 @@ export {
   groupsOf,
   isGroupMessage,
   type Membership,
+  NotAcknowledgedError,
   type Pg,
   type ProcessGroups,
   type ScopeMonitor,

@@ -1,4 +1,5 @@
 /** Whom a node connects to while it runs, and what that means for its processes. */
+import { FrameType, startDistribution } from '@liminal-node/distribution';
 import { type LiminalNode, type NodeOptions, type Pid, startNode } from 'liminal-node';
 import { afterEach, describe, expect, test } from 'vitest';
 
@@ -91,6 +92,50 @@ describe('disconnect', () => {
     expect(await a.connect(b.name)).toBe(b.name);
     me.send(target.pid, 'hello again');
     expect(await target.receive()).toBe('hello again');
+  });
+});
+
+describe('a subscription that waits for the cluster', () => {
+  test('is known on every node that is connected when it resolves, whoever subscribes', async () => {
+    const [a, b] = await startPair();
+    const c = await start('c');
+    await Promise.all([a.connect(c.listen), b.connect(c.listen)]);
+    for (let round = 0; round < 50; round++) {
+      const channel = `orders ${round}`;
+      const [subscription] = await Promise.all([
+        a.channel<string>(channel).subscribe({ ready: 'cluster' }),
+        c.channel<string>(channel).subscribe({ ready: 'cluster' }),
+      ]);
+      expect(await b.channel(channel).publish('here')).toEqual({ local: 0, nodes: 2, dropped: 0 });
+      for await (const { payload } of subscription) {
+        expect(payload).toBe('here');
+        break;
+      }
+    }
+  });
+
+  test('tells by name who did not answer, for instance a node that does not know the question, and is closed then', async () => {
+    const a = await start('a');
+    const older = await startDistribution({
+      ...{ name: 'older@127.0.0.1' as LiminalNode['name'], creation: 7, cookie: 'the cookie of this test' },
+      seeds: [a.listen],
+    });
+    // It takes groups as they have always been told.
+    const joins: unknown[] = [];
+    for (const type of [FrameType.PG_SNAPSHOT, FrameType.PG_UPDATE, FrameType.PG_RESYNC]) {
+      older.onFrame(type, (_session, body) => joins.push(body));
+    }
+    for await (const { type } of a.membership()) if (type === 'up') break;
+    await expect(a.channel('orders').subscribe({ ready: 'cluster', timeoutMs: 200 })).rejects.toMatchObject({
+      code: 'ERR_LIMINAL_NOT_ACKNOWLEDGED',
+      nodes: ['older@127.0.0.1'],
+    });
+    expect(await a.channel('orders').publish('nobody')).toMatchObject({ local: 0 });
+    expect([older.counters.unknownOptionalFrames, older.sessions().length]).toEqual([1, 1]);
+    const waiting = a.channel('orders').subscribe({ ready: 'cluster' });
+    await older.stop();
+    (await waiting).close();
+    expect(joins.length).toBeGreaterThan(0);
   });
 });
 

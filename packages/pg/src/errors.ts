@@ -1,7 +1,7 @@
 /**
  * What a caller of pg can act on. Match on `code`.
  */
-import { LiminalError } from '@liminal-node/scheduler';
+import { LiminalError, type NodeName } from '@liminal-node/scheduler';
 
 /** A join was refused, because this node holds as many groups or joins as `limit` allows. Nothing has changed. */
 export class GroupLimitError extends LiminalError {
@@ -35,5 +35,20 @@ export class ChangesOverflowError extends LiminalError {
 
   constructor(maxQueuedChanges: number) {
     super(`the reader of these changes left more than ${maxQueuedChanges} of them unread`);
+  }
+}
+
+/**
+ * Some peers did not say in time that they have taken in this node's joins and leaves. Nothing is taken back: they
+ * may still do so.
+ */
+export class NotAcknowledgedError extends LiminalError {
+  readonly code = 'ERR_LIMINAL_NOT_ACKNOWLEDGED';
+  /** The peers that were connected at the call and still are. */
+  readonly nodes: readonly NodeName[];
+
+  constructor(scope: string, nodes: readonly NodeName[], timeoutMs: number) {
+    super(`not acknowledged within ${timeoutMs} ms by ${nodes.join(', ')} (scope "${scope}")`);
+    this.nodes = nodes;
   }
 }

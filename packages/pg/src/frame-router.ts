@@ -1,11 +1,11 @@
 /**
  * Lets several scopes share one distribution: it takes one handler per frame type, so one router per
- * distribution takes pg's three types and hands each frame to the scope that it names. A frame for a scope
+ * distribution takes pg's types and hands each frame to the scope that it names. A frame for a scope
  * that does not run here is counted and ignored: a peer may run scopes that this node does not.
  */
 import type { ByteReader } from '@liminal-node/scheduler';
 import type { DistributionPort, PgSession } from './port.js';
-import { PG_RESYNC, PG_SNAPSHOT, PG_UPDATE, readScope } from './wire.js';
+import { PG_ACK, PG_ASK, PG_RESYNC, PG_SNAPSHOT, PG_UPDATE, readScope } from './wire.js';
 
 /** Takes the frames of one scope; the reader stands behind the scope's name. A ProtocolError closes the session. */
 export type ScopeReceiver = (session: PgSession, type: number, reader: ByteReader) => void;
@@ -15,7 +15,7 @@ export class FrameRouter {
   #unknownScope = 0;
 
   constructor(distribution: DistributionPort) {
-    for (const type of [PG_SNAPSHOT, PG_UPDATE, PG_RESYNC]) {
+    for (const type of [PG_SNAPSHOT, PG_UPDATE, PG_RESYNC, PG_ASK, PG_ACK]) {
       distribution.onFrame(type, (session, body) => this.#route(session, type, body));
     }
   }

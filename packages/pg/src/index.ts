@@ -1,6 +1,7 @@
 /**
  * Scoped, distributed process groups. `startPg` runs one scope on one node.
  */
+export type { AcknowledgeOptions } from './acknowledgements.js';
 export { answerProcesses, type ServiceHost } from './answer-processes.js';
 export type { ChangeReader, Changes, ChangesOptions, GroupChange, GroupSnapshot } from './changes.js';
 export type { PgCounters, RefusalReason } from './counters.js';

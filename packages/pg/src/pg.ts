@@ -7,6 +7,7 @@
  * still lives when you send to it, and that two nodes list members in the same order.
  */
 import type { AnyPid, NodeName, Pid } from '@liminal-node/scheduler';
+import type { AcknowledgeOptions } from './acknowledgements.js';
 import type { Changes, ChangesOptions } from './changes.js';
 import type { PgCounters } from './counters.js';
 import type { Membership } from './group-state.js';
@@ -44,6 +45,13 @@ export interface Pg extends AsyncDisposable {
   /** The groups of one node, this one included, with its members in them. */
   membersOf(node: NodeName): ReadonlyMap<string, readonly Pid[]>;
   localMemberships(): ReadonlyMap<string, readonly Pid[]>;
+  /**
+   * Resolves when every node that is connected now has taken in all joins and leaves made here before the call, or
+   * is connected no more; at once where there is none.
+   * Rejects with NotAcknowledgedError (ERR_LIMINAL_NOT_ACKNOWLEDGED), which names those that have not, after
+   * `timeoutMs`; with ScopeStoppedError after `stop()`; and with the signal's reason.
+   */
+  acknowledged(options?: AcknowledgeOptions): Promise<void>;
   /** Whether the whole membership of a connected node has arrived here. */
   isSynced(node: NodeName): boolean;
   /** Every group that has a member anywhere. */

@@ -7,6 +7,7 @@
  * within a send, whereupon others join or leave.
  */
 import { type AnyPid, type NodeName, type Pid, ProtocolError, type Timer } from '@liminal-node/scheduler';
+import { Acknowledgements, type AcknowledgeOptions } from './acknowledgements.js';
 import { ChangeFeed, type Changes, type ChangesOptions } from './changes.js';
 import { createCounters, type MutablePgCounters, type PgCounters, type RefusalReason } from './counters.js';
 import { GroupLimitError, ScopeStoppedError } from './errors.js';
@@ -17,7 +18,7 @@ import { PacedSender } from './paced-sender.js';
 import type { Pg } from './pg.js';
 import type { PgSession } from './port.js';
 import * as views from './views.js';
-import { decodeFrame, encodeFrame, frameTypeOf, type PgFrame } from './wire.js';
+import { type AckFrame, type AskFrame, decodeFrame, encodeFrame, frameTypeOf, type PgFrame } from './wire.js';
 
 type OuterEffect = Exclude<GroupEffect, { type: 'tell' | 'refuse' }>;
 
@@ -33,6 +34,7 @@ export class Scope implements Pg {
   /** By watched process: cancels the watch. */
   readonly #watches = new Map<AnyPid, () => void>();
   readonly #pending: OuterEffect[] = [];
+  readonly #acknowledgements: Acknowledgements;
   #performing = false;
   #announceTimer: Timer | undefined;
   #stopped = false;
@@ -49,8 +51,12 @@ export class Scope implements Pg {
       new PacedSender(distribution, burstBytes, maxHeldBytes, {
         queued: () => this.#counters.framesOut++,
         refused: (reason) => this.#refused(reason),
-        lost: (session) => void this.#step({ type: 'lost', session }),
+        lost: (session) => {
+          this.#step({ type: 'lost', session });
+          this.#acknowledgements.repeat(session);
+        },
       });
+    this.#acknowledgements = new Acknowledgements(this.scope, (session, frame) => this.#send([session], frame));
     this.#feed = new ChangeFeed(
       (group) => views.allMembers(this.#state, group),
       options.maxQueuedChanges,
@@ -117,6 +123,12 @@ export class Scope implements Pg {
     return views.membersOfNode(this.#state, this.#state.node);
   }
 
+  async acknowledged(options: AcknowledgeOptions = {}): Promise<void> {
+    if (this.#stopped) throw new ScopeStoppedError(this.scope);
+    const { version, remote } = this.#state;
+    await this.#acknowledgements.wait(version, remote.sessions, options, this.#options.environment);
+  }
+
   isSynced(node: NodeName): boolean {
     return views.isSynced(this.#state, node);
   }
@@ -144,6 +156,7 @@ export class Scope implements Pg {
     this.#sender?.dropHeld();
     this.#step({ type: 'stop' });
     this.#announceTimer?.cancel();
+    this.#acknowledgements.end(new ScopeStoppedError(this.scope));
     this.#feed.close();
   }
 
@@ -184,14 +197,24 @@ export class Scope implements Pg {
         this.#counters.framesIn++;
         this.#guarded(() => {
           const frame = decodeFrame(type, reader, this.#options.maxGroupBytes);
-          this.#step({ type: 'frame', session, frame });
+          if (frame.type === 'ask' || frame.type === 'ack') this.#takeAcknowledgement(session, frame);
+          else this.#step({ type: 'frame', session, frame });
+          const view = this.#state.remote.view(session);
+          if (view?.version !== undefined && !view.awaiting) this.#acknowledgements.stands(session, view.version);
         });
       }),
       distribution.onMembership('groups', ({ type, session }) => {
         this.#step(type === 'up' ? { type, session, ask: false } : { type, session });
+        if (type === 'down') this.#acknowledgements.over(session);
       }),
     );
     for (const session of distribution.sessions()) this.#step({ type: 'up', session, ask: true });
+  }
+
+  #takeAcknowledgement(session: PgSession, { type, version }: AskFrame | AckFrame): void {
+    if (this.#state.remote.view(session) === undefined) this.#refuse('stale session', session);
+    else if (type === 'ask') this.#acknowledgements.owe(session, version);
+    else this.#acknowledgements.shown(session, version, this.#state.version);
   }
 
   /** Counts the protocol error that distribution is going to close the session with. */

@@ -6,6 +6,8 @@
  *                per group: name text, members u32 (1 or more), per member: thread u32, serial u48, joins u32 (1 or more)
  *   PG_UPDATE    scope, version u48, changes u32, per change: name text, thread u32, serial u48, joins u32 (0: left)
  *   PG_RESYNC    scope
+ *   PG_ASK       scope, version u48; whoever does not know it skips it, as PG_ACK
+ *   PG_ACK       scope, version u48
  *
  * A member is named by thread and serial alone: node and creation are those of the session that carries the
  * frame, so that a peer can speak only about its own processes. An update without changes announces the version
@@ -19,6 +21,8 @@ import { ByteReader, ByteWriter, ProtocolError } from '@liminal-node/scheduler';
 export const PG_SNAPSHOT = 40;
 export const PG_UPDATE = 41;
 export const PG_RESYNC = 42;
+export const PG_ASK = 168;
+export const PG_ACK = 169;
 
 /** A body of this many bytes or more is neither made nor taken. */
 export const MAX_FRAME_BYTES = 256 * 1024;
@@ -64,7 +68,22 @@ export interface ResyncFrame {
   readonly type: 'resync';
 }
 
-export type PgFrame = SnapshotFrame | UpdateFrame | ResyncFrame;
+/** Asks to be told when `version` has been taken in. */
+export interface AskFrame {
+  readonly type: 'ask';
+  readonly version: number;
+}
+
+/** Everything up to `version` has been taken in. */
+export interface AckFrame {
+  readonly type: 'ack';
+  readonly version: number;
+}
+
+/** The frames that carry a membership. */
+export type MembershipFrame = SnapshotFrame | UpdateFrame | ResyncFrame;
+
+export type PgFrame = MembershipFrame | AskFrame | AckFrame;
 
 export function frameTypeOf(frame: PgFrame): number {
   switch (frame.type) {
@@ -74,6 +93,10 @@ export function frameTypeOf(frame: PgFrame): number {
       return PG_UPDATE;
     case 'resync':
       return PG_RESYNC;
+    case 'ask':
+      return PG_ASK;
+    case 'ack':
+      return PG_ACK;
     default:
       return frame satisfies never;
   }
@@ -98,6 +121,10 @@ export function encodeFrame(scope: string, frame: PgFrame): Uint8Array {
       for (const change of frame.changes) writeMember(writer.text(change.group), change);
       break;
     case 'resync':
+      break;
+    case 'ask':
+    case 'ack':
+      writer.u48(frame.version);
       break;
     default:
       frame satisfies never;
@@ -152,6 +179,10 @@ function readFrame(type: number, reader: ByteReader, maxGroupBytes: number): PgF
       return readUpdate(reader, maxGroupBytes);
     case PG_RESYNC:
       return { type: 'resync' };
+    case PG_ASK:
+      return { type: 'ask', version: reader.u48() };
+    case PG_ACK:
+      return { type: 'ack', version: reader.u48() };
     default:
       throw new ProtocolError('bad type', `frame type ${type} is not pg's`);
   }
