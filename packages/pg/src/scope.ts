@@ -200,7 +200,7 @@ export class Scope implements Pg {
           if (frame.type === 'ask' || frame.type === 'ack') this.#takeAcknowledgement(session, frame);
           else this.#step({ type: 'frame', session, frame });
           const view = this.#state.remote.view(session);
-          if (view?.version !== undefined && !view.awaiting) this.#acknowledgements.stands(session, view.version);
+          if (view?.version !== undefined) this.#acknowledgements.stands(session, view.version);
         });
       }),
       distribution.onMembership('groups', ({ type, session }) => {

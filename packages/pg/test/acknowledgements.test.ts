@@ -36,6 +36,7 @@ describe('a join that is waited for', () => {
     expect([await stateOf(it), b.pg.nodes('g'), c.pg.nodes('g')]).toEqual(['waiting', [a.name], []]);
     quiet([a, b, c]);
     expect([await stateOf(it), c.pg.nodes('g')]).toEqual(['acknowledged', [a.name]]);
+    expect(a.timers()).toBe(1);
     // What they have shown need not be asked for again.
     const sent = a.pg.counters.framesOut;
     await a.pg.acknowledged();
