@@ -14,7 +14,6 @@
 import { type Environment, type NodeName, ProtocolError } from '@liminal-node/scheduler';
 import { NotAcknowledgedError } from './errors.js';
 import type { PgSession } from './port.js';
-import type { AckFrame, AskFrame } from './wire.js';
 
 export interface AcknowledgeOptions {
   /** Milliseconds to wait; longer than a silent peer takes to be down by default. @default 15000 */
@@ -32,9 +31,12 @@ interface Waiter {
   readonly fail: (error: Error) => void;
 }
 
+/** Sends a question, or an answer, about a version. */
+type Send = (session: PgSession, type: 'ask' | 'ack', version: number) => void;
+
 export class Acknowledgements {
   readonly #scope: string;
-  readonly #send: (session: PgSession, frame: AskFrame | AckFrame) => void;
+  readonly #send: Send;
   readonly #waiters = new Set<Waiter>();
   /** By session: the highest version that it was asked for, and that it has shown. */
   readonly #asked = new Map<PgSession, number>();
@@ -44,7 +46,7 @@ export class Acknowledgements {
   /** The last answer to each. */
   readonly #answered = new Map<PgSession, number>();
 
-  constructor(scope: string, send: (session: PgSession, frame: AskFrame | AckFrame) => void) {
+  constructor(scope: string, send: Send) {
     this.#scope = scope;
     this.#send = send;
   }
@@ -110,7 +112,7 @@ export class Acknowledgements {
     if (owed === undefined || version < owed) return;
     this.#owed.delete(session);
     this.#answered.set(session, version);
-    this.#send(session, { type: 'ack', version });
+    this.#send(session, 'ack', version);
   }
 
   /** Something on its way to the peer was lost. */
@@ -118,9 +120,9 @@ export class Acknowledgements {
     const asked = this.#asked.get(session);
     const answered = this.#answered.get(session);
     if (asked !== undefined && asked > (this.#shown.get(session) ?? -1)) {
-      this.#send(session, { type: 'ask', version: asked });
+      this.#send(session, 'ask', asked);
     }
-    if (answered !== undefined) this.#send(session, { type: 'ack', version: answered });
+    if (answered !== undefined) this.#send(session, 'ack', answered);
   }
 
   /** The session is down: nothing of it is kept. */
@@ -140,7 +142,7 @@ export class Acknowledgements {
   #askFor(session: PgSession, version: number): void {
     if ((this.#asked.get(session) ?? -1) >= version) return;
     this.#asked.set(session, version);
-    this.#send(session, { type: 'ask', version });
+    this.#send(session, 'ask', version);
   }
 
   #release({ missing, done }: Waiter, session: PgSession): void {

@@ -22,7 +22,7 @@ import { cutChanges, cutSnapshot } from './frame-cutting.js';
 import { LocalGroups } from './local-groups.js';
 import type { PgSession } from './port.js';
 import { type MemberChange, type PeerView, RemoteGroups, type StagedSnapshot } from './remote-groups.js';
-import type { MembershipFrame, SnapshotFrame, UpdateFrame, WireChange } from './wire.js';
+import type { PgFrame, SnapshotFrame, UpdateFrame, WireChange } from './wire.js';
 
 /** A process in a group. */
 export type Membership = readonly [group: string, pid: AnyPid];
@@ -40,7 +40,7 @@ export type GroupEvent =
   /** `ask`: the session was up before this scope, so its snapshot may have come and gone: ask for one. */
   | { readonly type: 'up'; readonly session: PgSession; readonly ask: boolean }
   | { readonly type: 'down'; readonly session: PgSession }
-  | { readonly type: 'frame'; readonly session: PgSession; readonly frame: MembershipFrame }
+  | { readonly type: 'frame'; readonly session: PgSession; readonly frame: PgFrame }
   | { readonly type: 'announce' }
   /** Something that this node sent on that session was lost before it left, and what is sent now goes out. */
   | { readonly type: 'lost'; readonly session: PgSession }
@@ -50,7 +50,7 @@ export type GroupEffect =
   /** An `exit` event is wanted when the process ends, until `unwatch`. */
   | { readonly type: 'watch'; readonly pid: AnyPid }
   | { readonly type: 'unwatch'; readonly pid: AnyPid }
-  | { readonly type: 'send'; readonly to: readonly PgSession[]; readonly frames: readonly MembershipFrame[] }
+  | { readonly type: 'send'; readonly to: readonly PgSession[]; readonly frames: readonly PgFrame[] }
   /** An `announce` event is wanted in a while. */
   | { readonly type: 'announceLater' }
   | { readonly type: 'tell'; readonly change: MemberChange }
@@ -204,7 +204,7 @@ export class GroupState {
     return this.remote.close(view).map(tell);
   }
 
-  #frame(session: PgSession, frame: MembershipFrame): GroupEffect[] {
+  #frame(session: PgSession, frame: PgFrame): GroupEffect[] {
     const view = this.remote.view(session);
     if (view === undefined) return this.#notCurrent(session);
     switch (frame.type) {
@@ -329,13 +329,13 @@ export class GroupState {
     return [{ type: 'refuse', reason, session }];
   }
 
-  #snapshot(): MembershipFrame[] {
+  #snapshot(): PgFrame[] {
     return cutSnapshot(this.#version, this.local.wireGroups(), this.#limits.maxFrameBytes);
   }
 
   #publish(changes: readonly WireChange[]): GroupEffect[] {
     const frames = cutChanges(changes, this.#limits.maxFrameBytes).map(
-      (run): MembershipFrame => ({ type: 'update', version: ++this.#version, changes: run }),
+      (run): PgFrame => ({ type: 'update', version: ++this.#version, changes: run }),
     );
     return [
       ...this.#tellPeers(frames),
@@ -343,7 +343,7 @@ export class GroupState {
     ];
   }
 
-  #tellPeers(frames: readonly MembershipFrame[]): GroupEffect[] {
+  #tellPeers(frames: readonly PgFrame[]): GroupEffect[] {
     const to = this.remote.sessions;
     return to.length === 0 ? [] : [{ type: 'send', to, frames }];
   }

@@ -18,7 +18,16 @@ import { PacedSender } from './paced-sender.js';
 import type { Pg } from './pg.js';
 import type { PgSession } from './port.js';
 import * as views from './views.js';
-import { type AckFrame, type AskFrame, decodeFrame, encodeFrame, frameTypeOf, type PgFrame } from './wire.js';
+import {
+  decodeFrame,
+  decodeVersion,
+  encodeFrame,
+  encodeVersion,
+  frameTypeOf,
+  PG_ACK,
+  PG_ASK,
+  type PgFrame,
+} from './wire.js';
 
 type OuterEffect = Exclude<GroupEffect, { type: 'tell' | 'refuse' }>;
 
@@ -56,7 +65,9 @@ export class Scope implements Pg {
           this.#acknowledgements.repeat(session);
         },
       });
-    this.#acknowledgements = new Acknowledgements(this.scope, (session, frame) => this.#send([session], frame));
+    this.#acknowledgements = new Acknowledgements(this.scope, (session, type, version) =>
+      this.#sender?.send(session, type === 'ask' ? PG_ASK : PG_ACK, encodeVersion(this.scope, version)),
+    );
     this.#feed = new ChangeFeed(
       (group) => views.allMembers(this.#state, group),
       options.maxQueuedChanges,
@@ -196,9 +207,12 @@ export class Scope implements Pg {
       this.#router.attach(this.scope, (session, type, reader) => {
         this.#counters.framesIn++;
         this.#guarded(() => {
-          const frame = decodeFrame(type, reader, this.#options.maxGroupBytes);
-          if (frame.type === 'ask' || frame.type === 'ack') this.#takeAcknowledgement(session, frame);
-          else this.#step({ type: 'frame', session, frame });
+          if (type === PG_ASK || type === PG_ACK) {
+            this.#takeAcknowledgement(session, type, decodeVersion(reader));
+          } else {
+            const frame = decodeFrame(type, reader, this.#options.maxGroupBytes);
+            this.#step({ type: 'frame', session, frame });
+          }
           const view = this.#state.remote.view(session);
           if (view?.version !== undefined) this.#acknowledgements.stands(session, view.version);
         });
@@ -211,9 +225,9 @@ export class Scope implements Pg {
     for (const session of distribution.sessions()) this.#step({ type: 'up', session, ask: true });
   }
 
-  #takeAcknowledgement(session: PgSession, { type, version }: AskFrame | AckFrame): void {
+  #takeAcknowledgement(session: PgSession, type: number, version: number): void {
     if (this.#state.remote.view(session) === undefined) this.#refuse('stale session', session);
-    else if (type === 'ask') this.#acknowledgements.owe(session, version);
+    else if (type === PG_ASK) this.#acknowledgements.owe(session, version);
     else this.#acknowledgements.shown(session, version, this.#state.version);
   }
 

@@ -68,22 +68,8 @@ export interface ResyncFrame {
   readonly type: 'resync';
 }
 
-/** Asks to be told when `version` has been taken in. */
-export interface AskFrame {
-  readonly type: 'ask';
-  readonly version: number;
-}
-
-/** Everything up to `version` has been taken in. */
-export interface AckFrame {
-  readonly type: 'ack';
-  readonly version: number;
-}
-
 /** The frames that carry a membership. */
-export type MembershipFrame = SnapshotFrame | UpdateFrame | ResyncFrame;
-
-export type PgFrame = MembershipFrame | AskFrame | AckFrame;
+export type PgFrame = SnapshotFrame | UpdateFrame | ResyncFrame;
 
 export function frameTypeOf(frame: PgFrame): number {
   switch (frame.type) {
@@ -93,10 +79,6 @@ export function frameTypeOf(frame: PgFrame): number {
       return PG_UPDATE;
     case 'resync':
       return PG_RESYNC;
-    case 'ask':
-      return PG_ASK;
-    case 'ack':
-      return PG_ACK;
     default:
       return frame satisfies never;
   }
@@ -122,14 +104,25 @@ export function encodeFrame(scope: string, frame: PgFrame): Uint8Array {
       break;
     case 'resync':
       break;
-    case 'ask':
-    case 'ack':
-      writer.u48(frame.version);
-      break;
     default:
       frame satisfies never;
   }
   return writer.take();
+}
+
+/** The body of PG_ASK and PG_ACK. */
+export function encodeVersion(scope: string, version: number): Uint8Array {
+  return new ByteWriter().text(scope).u48(version).take();
+}
+
+/**
+ * What follows the scope in such a body.
+ * @throws ProtocolError
+ */
+export function decodeVersion(reader: ByteReader): number {
+  const version = reader.u48();
+  reader.end();
+  return version;
 }
 
 const MEMBER_BYTES = 4 + 6 + 4;
@@ -179,10 +172,6 @@ function readFrame(type: number, reader: ByteReader, maxGroupBytes: number): PgF
       return readUpdate(reader, maxGroupBytes);
     case PG_RESYNC:
       return { type: 'resync' };
-    case PG_ASK:
-      return { type: 'ask', version: reader.u48() };
-    case PG_ACK:
-      return { type: 'ack', version: reader.u48() };
     default:
       throw new ProtocolError('bad type', `frame type ${type} is not pg's`);
   }

@@ -1,7 +1,7 @@
 import { createVirtualEnvironment } from '@liminal-node/scheduler/testing';
 import { describe, expect, test } from 'vitest';
 import type { Pg } from '../src/index.js';
-import { encodeFrame, PG_ACK, PG_ASK } from '../src/wire.js';
+import { encodeVersion, PG_ACK, PG_ASK } from '../src/wire.js';
 import { cluster, connect, type MemoryNode, quiet, split, startNode } from './memory-network.js';
 
 /** What has become of a promise so far. */
@@ -168,21 +168,33 @@ describe('a peer', () => {
   test('that acknowledges what it was never told loses its session, and vouches for nothing', async () => {
     const [a, b] = cluster(2) as [MemoryNode, MemoryNode];
     const session = a.distribution.session(b.name);
-    a.distribution.receive(session, PG_ACK, encodeFrame('test', { type: 'ack', version: 1_000 }));
+    a.distribution.receive(session, PG_ACK, encodeVersion('test', 1_000));
     expect([session.up, session.closedFor, a.pg.counters.refused.malformed]).toEqual([false, 'bad version', 1]);
+  });
+
+  test('whose question or answer is cut short or too long loses its session', () => {
+    for (const type of [PG_ASK, PG_ACK]) {
+      const body = encodeVersion('test', 0);
+      for (const wrong of [body.subarray(0, -1), Buffer.concat([body, Buffer.of(0)])]) {
+        const [a, b] = cluster(2) as [MemoryNode, MemoryNode];
+        const session = a.distribution.session(b.name);
+        a.distribution.receive(session, type, wrong);
+        expect([session.up, a.pg.counters.refused.malformed]).toEqual([false, 1]);
+      }
+    }
   });
 
   test('that asks for a version that will never be is owed one answer, however often it asks', () => {
     const [a, b] = cluster(2) as [MemoryNode, MemoryNode];
     const session = a.distribution.session(b.name);
     for (let n = 0; n < 1_000; n++) {
-      a.distribution.receive(session, PG_ASK, encodeFrame('test', { type: 'ask', version: 2 ** 40 + n }));
+      a.distribution.receive(session, PG_ASK, encodeVersion('test', 2 ** 40 + n));
     }
     expect(b.distribution.session(a.name).inbox).toEqual([]);
-    a.distribution.receive(session, PG_ASK, encodeFrame('test', { type: 'ask', version: 0 }));
+    a.distribution.receive(session, PG_ASK, encodeVersion('test', 0));
     expect(b.distribution.session(a.name).inbox).toEqual([]);
     split(a, b);
-    a.distribution.receive(session, PG_ASK, encodeFrame('test', { type: 'ask', version: 0 }));
+    a.distribution.receive(session, PG_ASK, encodeVersion('test', 0));
     expect(a.pg.counters.refused['stale session']).toBe(1);
   });
 });

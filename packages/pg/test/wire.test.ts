@@ -8,8 +8,6 @@ import {
   FRAME_HEADER_BYTES,
   frameTypeOf,
   MAX_FRAME_BYTES,
-  PG_ACK,
-  PG_ASK,
   PG_RESYNC,
   PG_SNAPSHOT,
   PG_UPDATE,
@@ -38,10 +36,9 @@ const frame: fc.Arbitrary<PgFrame> = fc.oneof(
   }),
   fc.record({ type: fc.constant('update' as const), version: u48, changes: fc.array(change) }),
   fc.constant({ type: 'resync' as const }),
-  fc.record({ type: fc.constantFrom('ask' as const, 'ack' as const), version: u48 }),
 );
 const longestScope = 's'.repeat(255);
-const frameType = fc.constantFrom(PG_SNAPSHOT, PG_UPDATE, PG_RESYNC, PG_ASK, PG_ACK);
+const frameType = fc.constantFrom(PG_SNAPSHOT, PG_UPDATE, PG_RESYNC);
 
 function decode(type: number, body: Uint8Array): { scope: string; frame: PgFrame } {
   const { scope, reader } = readScope(body);
