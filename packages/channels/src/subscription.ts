@@ -1,6 +1,6 @@
 /** A subscription of the program: an async iterable of envelopes, with a bounded mailbox of its own. */
 import type { AttachedProcess, MailboxBound, Pid } from '@liminal-node/scheduler';
-import type { Envelope } from './envelope.js';
+import { type Envelope, isEnvelope } from './envelope.js';
 import { SubscriptionOverflowError } from './errors.js';
 import type { AcknowledgeOptions } from './observer.js';
 
@@ -67,8 +67,17 @@ export class Subscription<T = unknown> implements AsyncIterable<Envelope<T>>, As
       if (this.#ended) return resolve(undefined);
       // The receive of a process that has ended never settles.
       this.#stopReading = () => resolve(undefined);
-      this.#process.receive<Envelope<T>>().then(resolve, reject);
+      this.#receive().then(resolve, reject);
     });
+  }
+
+  /** Anybody who knows its pid may send to it, on any node: what is no envelope of its channel is dropped and counted. */
+  async #receive(): Promise<Envelope<T>> {
+    for (;;) {
+      const message = await this.#process.receive();
+      if (isEnvelope(message, this.channel)) return message as Envelope<T>;
+      this.#process.countDropped('not for a subscription');
+    }
   }
 
   #onEnd(): void {

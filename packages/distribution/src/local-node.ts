@@ -15,7 +15,7 @@
  * Guaranteed: one session a peer; `down` exactly once for each `up`; nothing that a peer sends ends anything
  * but its own connection. Not guaranteed: delivery of what was queued when a session goes down.
  */
-import { ByteReader, type NodeName, parseNodeName, type Timer } from '@liminal-node/scheduler';
+import { type NodeName, parseNodeName, type Timer } from '@liminal-node/scheduler';
 import { Acceptor } from './acceptor.js';
 import { advertisedAddress, canonicalAddress, formatAddress, parseAddress } from './address.js';
 import { Admission, type NameRefusal } from './admission.js';
@@ -28,7 +28,7 @@ import { type FrameHandler, FrameHandlers, type LossHandler } from './frame-hand
 import { FrameType } from './frame-type.js';
 import { learnPeers, tellPeers } from './gossip.js';
 import type { Identity } from './handshake.js';
-import { MAX_HANDSHAKE_FRAME_BYTES, printable } from './handshake-message.js';
+import { MAX_HANDSHAKE_FRAME_BYTES } from './handshake-message.js';
 import { HandshakeRun } from './handshake-run.js';
 import { AddressBook, type KnownPeer } from './known-peers.js';
 import { LiveSession } from './live-session.js';
@@ -37,12 +37,10 @@ import { namesThatFit } from './node-patterns.js';
 import type { DistributionSettings } from './options.js';
 import { decodePeers, type PeerAddress } from './peers-message.js';
 import type { Lane, PendingSend, SendOutcome, Session } from './session.js';
+import { decodeClose } from './session-message.js';
 import { SessionTable } from './session-table.js';
 
 const EMPTY = new Uint8Array(0);
-
-/** The most bytes of a CLOSE's text. */
-const MAX_CLOSE_TEXT_BYTES = 1_024;
 
 export class LocalNode implements Distribution {
   readonly name: NodeName;
@@ -311,7 +309,7 @@ export class LocalNode implements Distribution {
   }
 
   #peerCloses(session: LiveSession, body: Uint8Array): void {
-    const reason = printable(new ByteReader(body).text(MAX_CLOSE_TEXT_BYTES));
+    const reason = decodeClose(body);
     this.#settings.logger.warn({ peer: session.node, reason }, 'the peer closed the session: we broke the protocol');
     this.#sessions.retire(session, 'closed by the peer');
   }

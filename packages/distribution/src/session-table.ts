@@ -5,10 +5,9 @@
  *    completely first. Ids rise strictly.
  * 2. `retire` takes a session down exactly once, whatever happens to it later: events of a retired connection
  *    find the session no longer up. Out of the table first, told second.
- * 3. One timer beats for all sessions and judges who is silent, or drips; with no session there is no timer. A heartbeat is
- *    u32 number, u48 bytes that its sender has read of the connection, for the peer's write deadline.
+ * 3. One timer beats for all sessions and judges who is silent, or drips; with no session there is no timer.
  */
-import { ByteReader, ByteWriter, type NodeName, ProtocolError, type Timer } from '@liminal-node/scheduler';
+import { type NodeName, ProtocolError, type Timer } from '@liminal-node/scheduler';
 import { count, type DistributionCounters } from './counters.js';
 import type { FrameConnection } from './frame-connection.js';
 import type { FrameHandlers } from './frame-handlers.js';
@@ -18,15 +17,10 @@ import { LiveSession, type SessionEvents } from './live-session.js';
 import type { MembershipEvent } from './membership.js';
 import type { DistributionSettings } from './options.js';
 import { setPatientTimer } from './patience.js';
+import { decodeHeartbeat, encodeClose, encodeHeartbeat } from './session-message.js';
 
 /** How long a peer has to give a sign of life before another life may take its place. */
 const PROBE_MS = 1_000;
-
-/** Of the number in a heartbeat that says how much its sender has read. */
-const READ_BYTES = 6;
-
-/** The longest reason that a CLOSE carries. */
-const MAX_REASON_CHARACTERS = 256;
 
 export interface SessionTableOptions {
   readonly settings: DistributionSettings;
@@ -128,18 +122,18 @@ export class SessionTable implements SessionEvents {
     const fields = { peer: session.node, remoteAddress: session.remoteAddress, reason, error };
     if (error instanceof ProtocolError) settings.logger.warn(fields, 'closed a session: the peer broke the protocol');
     else settings.logger.error(fields, 'closed a session: the handler of a frame threw');
-    const body = new ByteWriter().text(reason.slice(0, MAX_REASON_CHARACTERS)).take();
-    this.retire(session, `protocol error: ${reason}`, { type: FrameType.CLOSE, body });
+    const lastWord = { type: FrameType.CLOSE, body: encodeClose(reason) };
+    this.retire(session, `protocol error: ${reason}`, lastWord);
   }
 
   heartbeat(session: LiveSession, body: Uint8Array): void {
-    const reader = new ByteReader(body);
-    session.send(FrameType.HEARTBEAT_ACK, new ByteWriter(4).u32(reader.u32()).take(), 'control');
-    if (reader.left >= READ_BYTES) session.peerHasRead(reader.u48());
+    const { sequence, readBytes } = decodeHeartbeat(body);
+    session.send(FrameType.HEARTBEAT_ACK, encodeHeartbeat({ sequence }), 'control');
+    if (readBytes !== undefined) session.peerHasRead(readBytes);
   }
 
   heartbeatAcknowledged(session: LiveSession, body: Uint8Array): void {
-    session.heartbeat.acknowledged(new ByteReader(body).u32(), this.#options.settings.environment.now());
+    session.heartbeat.acknowledged(decodeHeartbeat(body).sequence, this.#options.settings.environment.now());
   }
 
   #setBeat(): Timer {
@@ -157,7 +151,7 @@ export class SessionTable implements SessionEvents {
 
   #beatOnce(session: LiveSession): void {
     const number = session.heartbeat.beat(this.#options.settings.environment.now());
-    const body = new ByteWriter(4 + READ_BYTES).u32(number).u48(session.receivedBytes).take();
+    const body = encodeHeartbeat({ sequence: number, readBytes: session.receivedBytes });
     session.send(FrameType.HEARTBEAT, body, 'control');
   }
 

@@ -53,6 +53,11 @@ export interface RequestCounters {
   readonly refused: Record<'malformed' | 'failed', number>;
 }
 
+/** The request that a message is, or what is wrong with it. */
+export function parseRequest(message: unknown): v.SafeParseResult<typeof schema> {
+  return v.safeParse(schema, message);
+}
+
 /** Answers for as long as `process` lives. */
 export async function answerRequests(
   process: AttachedProcess,
@@ -103,7 +108,7 @@ export async function answerRequests(
     }
   };
   for await (const message of process.messages()) {
-    const parsed = v.safeParse(schema, message);
+    const parsed = parseRequest(message);
     if (parsed.success) void answer(parsed.output);
     else {
       counters.refused.malformed++;

@@ -1,8 +1,9 @@
 /** Looking into a node that one visits: page after page of what it shows, see `visits.ts`. */
 import type { Pid, ProcessOrder, ProcessRow, TraceEvent, TraceOptions } from '@liminal-node/scheduler';
+import { answerTo } from './node-answers.js';
 import type { NodeQuestion } from './node-requests.js';
 import type { SupervisionLine } from './supervision-lines.js';
-import type { SnapshotSummary, TracePage } from './visits.js';
+import type { SnapshotSummary } from './visits.js';
 
 /** Rows that are asked for at a time. */
 const PAGE = 500;
@@ -18,18 +19,19 @@ export class RemoteInspection {
 
   /** Has the node take a snapshot. What is asked for afterwards is of it. */
   async snapshot(): Promise<SnapshotSummary> {
-    return (await this.#ask({ type: 'snapshot' })) as SnapshotSummary;
+    return answerTo('snapshot', await this.#ask({ type: 'snapshot' }));
   }
 
   /** The first processes in an order; `maxOrdered` at most. */
   async top(order: ProcessOrder, count: number): Promise<readonly ProcessRow[]> {
-    return (await this.#ask({ type: 'processes', order, from: 0, count })) as readonly ProcessRow[];
+    return answerTo('processes', await this.#ask({ type: 'processes', order, from: 0, count }));
   }
 
   /** Every process, by thread, and in the order in which it was spawned there. */
   async *processes(): AsyncGenerator<ProcessRow, undefined> {
     for (let from = 0; ; from += PAGE) {
-      const rows = (await this.#ask({ type: 'processes', order: null, from, count: PAGE })) as readonly ProcessRow[];
+      const question = { type: 'processes', order: null, from, count: PAGE } as const;
+      const rows = answerTo('processes', await this.#ask(question));
       yield* rows;
       if (rows.length < PAGE) return;
     }
@@ -39,7 +41,7 @@ export class RemoteInspection {
   async *supervision(maxChildren: number): AsyncGenerator<SupervisionLine, undefined> {
     for (let from = 0; ; from += PAGE) {
       const question = { type: 'supervision', maxChildren, from, count: PAGE } as const;
-      const lines = (await this.#ask(question)) as readonly SupervisionLine[];
+      const lines = answerTo('supervision', await this.#ask(question));
       yield* lines;
       if (lines.length < PAGE) return;
     }
@@ -50,13 +52,13 @@ export class RemoteInspection {
    * @param process a pid, its last two numbers, or a name.
    */
   async trace(process: string, options: TraceOptions): Promise<{ pid: Pid; events: AsyncIterable<TraceEvent> }> {
-    const pid = (await this.#ask({ type: 'trace', process, ...options })) as Pid;
+    const pid = answerTo('trace', await this.#ask({ type: 'trace', process, ...options }));
     return { pid, events: this.#events() };
   }
 
   async *#events(): AsyncGenerator<TraceEvent, undefined> {
     for (;;) {
-      const { events, over } = (await this.#ask({ type: 'traced' })) as TracePage;
+      const { events, over } = answerTo('traced', await this.#ask({ type: 'traced' }));
       yield* events;
       if (over) return;
     }

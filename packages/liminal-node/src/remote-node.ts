@@ -16,6 +16,7 @@ import {
 import { ConnectError } from './connect-error.js';
 import { CookieError } from './cookie.js';
 import { type ClusterMember, type LiminalNode, startNode } from './node.js';
+import { answerTo, parseAnswer } from './node-answers.js';
 import { type NodeAnswer, type NodeQuestion, type NodeRequest, REQUESTS_NAME } from './node-requests.js';
 import { RemoteInspection } from './remote-inspection.js';
 
@@ -182,7 +183,7 @@ function visit(node: LiminalNode, peer: NodeName): RemoteNode {
       });
     });
   const members = async (): Promise<readonly ClusterMember[]> =>
-    (await ask(peer, { type: 'members' })) as readonly ClusterMember[];
+    answerTo('members', await ask(peer, { type: 'members' }));
   const close = async (): Promise<void> => {
     await node.drain();
     // Not before: the loss of the connection is the answer to what is still asked.
@@ -191,7 +192,7 @@ function visit(node: LiminalNode, peer: NodeName): RemoteNode {
   return {
     peer,
     node,
-    publish: async (channel, payload) => (await ask(peer, { type: 'publish', channel, payload })) as Receipt,
+    publish: async (channel, payload) => answerTo('publish', await ask(peer, { type: 'publish', channel, payload })),
     members,
     inspection: new RemoteInspection((question) => ask(peer, question)),
     async settle() {
@@ -217,7 +218,9 @@ async function connectedTo(node: LiminalNode, name: NodeName, signal: AbortSigna
 }
 
 async function takeAnswers(mailbox: AttachedProcess, take: (answer: NodeAnswer) => void): Promise<void> {
-  for await (const answer of mailbox.messages<NodeAnswer>()) {
-    if (typeof answer === 'object' && answer !== null && typeof answer.request === 'number') take(answer);
+  for await (const message of mailbox.messages()) {
+    const answer = parseAnswer(message);
+    if (answer === undefined) mailbox.countDropped('not an answer');
+    else take(answer);
   }
 }

@@ -25,7 +25,9 @@ export const MAX_REGEXP_LENGTH = 16_384;
 /** The longest bigint, in hexadecimal digits: 64 KiB. */
 export const MAX_BIGINT_DIGITS = 131_072;
 
+/** To negate it at each use would make 64 KiB of garbage each time. */
 const MAX_BIGINT = 1n << BigInt(4 * MAX_BIGINT_DIGITS);
+const MIN_BIGINT = -MAX_BIGINT;
 
 /** Below it a walk is cheaper than remembering that the walk was made. */
 const REMEMBERED_OBJECTS = 32;
@@ -248,7 +250,7 @@ export function portableError(error: Error): PortableError {
 }
 
 export function isBigIntInBounds(value: bigint): boolean {
-  return value < MAX_BIGINT && value > -MAX_BIGINT;
+  return value < MAX_BIGINT && value > MIN_BIGINT;
 }
 
 /** Whether every surrogate of `text` has its other half. Costs nothing for text of 8-bit characters. */

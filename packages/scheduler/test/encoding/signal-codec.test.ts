@@ -11,7 +11,6 @@ import {
   readHead,
   SIGNAL_OP,
 } from '../../src/encoding/signal-codec.js';
-import { ProtocolError } from '../../src/errors.js';
 import type { ExitReason } from '../../src/exit-reason.js';
 import { formatPid, formatRef, MAX_SERIAL, type NodeName, type Pid, type Ref } from '../../src/pid.js';
 import type { Signal } from '../../src/signal.js';
@@ -139,42 +138,6 @@ describe('what may not travel', () => {
 });
 
 describe('bytes of a stranger', () => {
-  function read(bytes: Uint8Array): void {
-    for (const attempt of [() => readHead(bytes), () => decodeSignal(bytes, source, target, false)]) {
-      try {
-        attempt();
-      } catch (error) {
-        if (!(error instanceof ProtocolError)) throw error;
-      }
-    }
-  }
-
-  test('random ones raise nothing but ProtocolError', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), read), { numRuns: 5000 });
-  });
-
-  test('random ones behind every operation raise nothing but ProtocolError', () => {
-    const op = fc.constantFrom(...Object.values(SIGNAL_OP));
-    const bytes = fc
-      .tuple(op, fc.uint8Array({ maxLength: 60 }))
-      .map(([first, rest]) => Uint8Array.from([first, ...rest]));
-    fc.assert(fc.property(bytes, read), { numRuns: 5000 });
-  });
-
-  test('signals with bytes changed, cut or added raise nothing but ProtocolError', () => {
-    const changes = fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { minLength: 1, maxLength: 6 });
-    fc.assert(
-      fc.property(signal, changes, fc.integer({ min: -20, max: 20 }), (given, mutations, longer) => {
-        const whole = encodeSignal(given);
-        const bytes = new Uint8Array(Math.max(0, whole.length + longer));
-        bytes.set(whole.subarray(0, bytes.length));
-        for (const [at, value] of mutations) if (bytes.length > 0) bytes[at % bytes.length] = value;
-        read(bytes);
-      }),
-      { numRuns: 5000 },
-    );
-  });
-
   test('an operation of a later version is refused by name', () => {
     for (const attempt of [
       () => readHead(Uint8Array.of(99)),
