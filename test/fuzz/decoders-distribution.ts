@@ -205,7 +205,7 @@ export const distributionDecoders: readonly Decoder[] = [
         { backOff: { minMs: 1, maxMs: 2 }, stableAfterMs: 1, forgetAfterMs: 1, maxLearned: 16 },
         () => 0,
       );
-      learnPeers(decodePeers(bytes), { self: self.name, book, counters: createCounters(), now: 0 });
+      learnPeers(decodePeers(bytes), { self: self.name, book, counters: createCounters(), now: 0, allows: () => true });
     },
     make: (chance) => encodePeers(chance.list(6, () => ({ node: name(chance), address: address(chance) }))),
   },
