@@ -24,6 +24,7 @@ import {
   REFUSAL_CODES,
 } from '../../packages/distribution/dist/handshake-message.js';
 import { AddressBook } from '../../packages/distribution/dist/known-peers.js';
+import { decodeLosses, LossNotice } from '../../packages/distribution/dist/loss-notice.js';
 import { decodePeers, encodePeers } from '../../packages/distribution/dist/peers-message.js';
 import {
   decodeClose,
@@ -31,7 +32,16 @@ import {
   encodeClose,
   encodeHeartbeat,
 } from '../../packages/distribution/dist/session-message.js';
-import { decodeFrame, encodeFrame as encodePgFrame, type PgFrame, readScope } from '../../packages/pg/dist/wire.js';
+import {
+  decodeFrame,
+  decodeVersion,
+  encodeFrame as encodePgFrame,
+  encodeVersion,
+  PG_ACK,
+  PG_ASK,
+  type PgFrame,
+  readScope,
+} from '../../packages/pg/dist/wire.js';
 import type { Decoder } from './decoders.js';
 import type { Chance } from './inputs.js';
 
@@ -132,6 +142,10 @@ function fragments(chance: Chance): Uint8Array {
 }
 
 function pgFrame(chance: Chance): Uint8Array {
+  if (chance.isOneIn(8)) {
+    const body = encodeVersion(chance.text(), chance.number(48));
+    return Buffer.concat([Uint8Array.of(chance.pick([PG_ASK, PG_ACK])), body]);
+  }
   const group = (): string => chance.text() || 'g';
   const member = (joins: number) => ({ thread: chance.number(32), serial: chance.number(48), joins });
   const joined = () => member(1 + chance.below(3));
@@ -217,10 +231,22 @@ export const distributionDecoders: readonly Decoder[] = [
   },
   { name: 'close', decode: decodeClose, make: (chance) => encodeClose(chance.text()) },
   {
+    name: 'losses',
+    decode: decodeLosses,
+    make: (chance) => {
+      const notice = new LossNotice();
+      for (let left = chance.below(4); left > 0; left--) {
+        notice.add({ type: chance.number(8), label: chance.bytes(40) }, 1 + chance.number(32));
+      }
+      return notice.encode();
+    },
+  },
+  {
     name: 'pg',
     decode: (bytes) => {
       const { reader } = readScope(bytes.subarray(1));
-      decodeFrame(new ByteReader(bytes).u8(), reader, 255);
+      const type = new ByteReader(bytes).u8();
+      return type === PG_ASK || type === PG_ACK ? decodeVersion(reader) : decodeFrame(type, reader, 255);
     },
     make: pgFrame,
   },

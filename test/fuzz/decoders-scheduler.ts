@@ -17,6 +17,7 @@ import {
   encodeMessageToName,
   encodeMonitorName,
   encodeSignal,
+  encodeSpawn,
   encodeThreadDown,
   readHead,
 } from '../../packages/scheduler/dist/encoding/signal-codec.js';
@@ -37,6 +38,7 @@ import {
   encodeThrown,
 } from '../../packages/scheduler/dist/remote-objects/object-values.js';
 import type { Signal } from '../../packages/scheduler/dist/signal.js';
+import { isSpawnRequest } from '../../packages/scheduler/dist/spawn-desk.js';
 import type { Decoder } from './decoders.js';
 import type { Chance } from './inputs.js';
 import { anyValue, nearly } from './values.js';
@@ -71,12 +73,18 @@ function reason(chance: Chance): ExitReason {
   return chance.pick([...known, { threadDown: nearly(chance, down) }, anyValue(chance) as ExitReason]);
 }
 
+const SPAWN = {
+  ...{ code: { module: 'm.js', name: 'n' }, args: [1], parent: true, link: true, monitor: false, trapExit: false },
+  ...{ label: 'l', name: 'registered', mailbox: { maxItems: 5, overflow: 'exit' } },
+};
+
 function signal(chance: Chance): Uint8Array {
   const [from, to] = [pid(source, chance), pid(target, chance)];
   const [at, by] = [
     { thread: chance.number(32), serial: chance.number(48) },
     { thread: chance.number(32), serial: chance.number(48) },
   ];
+  const fault = { code: chance.text(), reason: chance.pick(['', 'busy', chance.text()]), message: chance.text() };
   const ref = `b@h!b.${chance.below(9)}.${chance.below(99)}` as Ref;
   return chance.pick<() => Uint8Array>([
     () => encodeMessage(at, by, encodeValue(anyValue(chance))),
@@ -87,6 +95,9 @@ function signal(chance: Chance): Uint8Array {
     () => encodeSignal({ type: chance.pick(['monitor', 'demonitor', 'monitored']), from, to, ref }),
     () => encodeSignal({ type: 'exit', from, to, linked: chance.isOneIn(2), reason: reason(chance) }),
     () => encodeSignal({ type: 'down', from, to, ref, reason: reason(chance) }),
+    () => encodeSpawn(by, ref, encodeValue(nearly(chance, SPAWN))),
+    () => encodeSignal({ type: 'spawned', from, to, ref }),
+    () => encodeSignal({ type: 'spawnFailed', from, to, ref, fault }),
     () => encodeSignal({ type: 'offer', from, to, message: anyValue(chance), bytes: 0 }),
   ])();
 }
@@ -100,6 +111,8 @@ function readSignal(bytes: Buffer): Decoded {
     case 'message':
     case 'messageToName':
       return { value: decodeUntrusted(head.payload) };
+    case 'spawn':
+      return { value: isSpawnRequest(decodeUntrusted(head.request)) };
     case 'monitorName':
       return { value: head };
     default:

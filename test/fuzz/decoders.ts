@@ -2,6 +2,8 @@
  * Everything that makes something of a peer's bytes, as it is built, from the first byte of a connection to the
  * value in a mailbox. What threads of one node send each other is not here: it never leaves the OS process.
  */
+
+import type { FrameType } from '@liminal-node/distribution';
 import { channelsDecoders } from './decoders-channels.js';
 import { distributionDecoders } from './decoders-distribution.js';
 import { nodeDecoders } from './decoders-node.js';
@@ -21,3 +23,27 @@ export const DECODERS: readonly Decoder[] = [
   ...schedulerDecoders,
   ...nodeDecoders,
 ];
+
+/** Who reads the body of which frame: a frame of a new type needs a line here, and a decoder above. */
+export const DECODER_OF: Readonly<Record<keyof typeof FrameType, string>> = {
+  HELLO: 'hello',
+  CHALLENGE: 'challenge',
+  PROOF: 'proof',
+  WELCOME: 'welcome',
+  REFUSE: 'refusal',
+  HEARTBEAT: 'heartbeat',
+  HEARTBEAT_ACK: 'heartbeat',
+  LEAVE: 'frames',
+  LEAVE_ACK: 'frames',
+  PEERS: 'peers',
+  CLOSE: 'close',
+  FRAGMENT: 'frames',
+  LOST: 'losses',
+  SIGNAL: 'signal',
+  PG_SNAPSHOT: 'pg',
+  PG_UPDATE: 'pg',
+  PG_RESYNC: 'pg',
+  PUBLISH: 'publication',
+  PG_ASK: 'pg',
+  PG_ACK: 'pg',
+};

@@ -147,7 +147,7 @@ const MAX_TEXT = 1_024;
 /** @throws SpawnRefusedError where the bytes are no request. */
 function read(bytes: Uint8Array): SpawnRequest {
   const value = decoded(bytes);
-  if (isRequest(value)) return value;
+  if (isSpawnRequest(value)) return value;
   throw refusal('malformed', 'does not understand the request');
 }
 
@@ -160,7 +160,8 @@ function decoded(bytes: Uint8Array): unknown {
   }
 }
 
-function isRequest(value: unknown): value is SpawnRequest {
+/** Whether a peer's value has the shape of a request. */
+export function isSpawnRequest(value: unknown): value is SpawnRequest {
   if (!isRecord(value)) return false;
   const { code, args, parent, link, monitor, trapExit, label, name, mailbox } = value;
   const areFlags = [parent, link, monitor, trapExit].every((flag) => typeof flag === 'boolean');
