@@ -8,7 +8,8 @@
  * 3. Faults begin and end as `schedule` says. A killed node starts again under its name, as a new life with a
  *    history of its own.
  * 4. Everything is healed, the load stops, and the nodes are waited for until all views are equal, or a deadline.
- *    Then each writes its last word, and `check` judges.
+ *    Then one is killed for good, and the others are waited for once more: nothing of it may be left in them.
+ * 5. Each writes its last word, and `check` judges.
  */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -54,8 +55,10 @@ export interface ChaosReport extends Verdict {
   readonly faults: readonly Fault[];
   /** Whether all views were equal in time. */
   readonly converged: boolean;
-  /** Milliseconds from heal to equal views. */
-  readonly convergedMs: number;
+  /** Milliseconds from heal to equal views, as far as looking every 50 ms tells; undefined where they were not in time. */
+  readonly convergedMs: number | undefined;
+  /** The same from the end of the node that is killed last. */
+  readonly purgedMs: number | undefined;
   /** Why there were no network namespaces; undefined where there were. */
   readonly withoutNamespaces: string | undefined;
   /** Where the histories are, if anything is wrong. */
@@ -110,13 +113,18 @@ class ChaosRun {
     }
     await until(begunAt + durationMs);
     await Promise.all(this.#healing);
-    const { converged, convergedMs } = await this.#settle();
-    await Promise.all(this.#nodes.map(({ process }) => process?.call('end')));
+    await Promise.all(this.#nodes.map(({ process }) => process?.call('quiet')));
+    const convergedMs = await this.#settle();
+    const doomed = seed % nodes;
+    await this.#nodes[doomed]?.process?.kill();
+    const purgedMs = await this.#settle(doomed);
+    const converged = convergedMs !== undefined && purgedMs !== undefined;
+    await Promise.all(this.#nodes.map(({ index, process }) => (index === doomed ? undefined : process?.call('end'))));
     const verdict = this.#judge();
     const isClean = converged && verdict.violations.length === 0;
     if (isClean) rmSync(this.#folder, { recursive: true, force: true });
     const kept = isClean ? undefined : this.#folder;
-    return { ...verdict, faults, converged, convergedMs, withoutNamespaces: this.#withoutNamespaces, kept };
+    return { ...verdict, faults, converged, convergedMs, purgedMs, withoutNamespaces: this.#withoutNamespaces, kept };
   }
 
   async close(): Promise<void> {
@@ -283,31 +291,34 @@ class ChaosRun {
     }
   }
 
-  /** Waits until the load has ended and every node sees what every other has. */
-  async #settle(): Promise<{ converged: boolean; convergedMs: number }> {
-    const healedAt = performance.now();
-    await Promise.all(this.#nodes.map(({ process }) => process?.call('quiet')));
+  /** Waits until every node sees what every other has, and nothing else. @returns after how many milliseconds. */
+  async #settle(without?: number): Promise<number | undefined> {
+    const living = this.#nodes.filter(({ index }) => index !== without);
+    const begunAt = performance.now();
+    let equalAt = 0;
     let last = '';
-    while (performance.now() < healedAt + QUIET_MS) {
-      const states = await Promise.all(this.#nodes.map(async ({ process }) => process?.call('state')));
+    while (performance.now() < begunAt + QUIET_MS) {
+      const states = await Promise.all(living.map(async ({ process }) => process?.call('state')));
       const now = JSON.stringify(states);
       const isWhole = states.every((state, index) => {
         const others = states.filter((_, other) => other !== index);
         return (
           state?.sessions.length === others.length &&
+          Object.keys(state.views).length === others.length &&
           state.sessions.every(({ traffic }) => traffic.written === traffic.queued) &&
           others.every((other) => {
-            const name = this.#nodes[states.indexOf(other)]?.name ?? '';
+            const name = living[states.indexOf(other)]?.name ?? '';
             return sorted(state.views[name]) === sorted(other?.own);
           })
         );
       });
       // Twice the same: nothing is on its way any more.
-      if (isWhole && now === last) return { converged: true, convergedMs: performance.now() - healedAt };
+      if (isWhole && now === last) return equalAt - begunAt;
       last = now;
-      await until(performance.now() + 100);
+      equalAt = performance.now();
+      await until(performance.now() + 50);
     }
-    return { converged: false, convergedMs: QUIET_MS };
+    return undefined;
   }
 
   #judge(): Verdict {
@@ -352,7 +363,7 @@ function until(time: number): Promise<void> {
 
 /** The verdict in lines. */
 export function reportLines(report: ChaosReport, { seed }: ChaosOptions): string[] {
-  const { account, lives, sessions, faults, converged, convergedMs, withoutNamespaces, violations } = report;
+  const { account, lives, sessions, faults, converged, convergedMs, purgedMs, withoutNamespaces, violations } = report;
   const byKind = new Map<string, number>();
   for (const { kind } of faults) byKind.set(kind, (byKind.get(kind) ?? 0) + 1);
   return [
@@ -362,7 +373,12 @@ export function reportLines(report: ChaosReport, { seed }: ChaosOptions): string
     `${account.sent} messages sent = ${account.delivered} delivered + ${account.droppedByBudget} refused by the budget` +
       ` + ${account.droppedWithSession} dropped with their session + ${account.inFlight} in flight when it went down` +
       ` + ${account.lostWithSender} lost with their sender + ${account.damaged} lost to a flipped bit`,
-    converged ? `all views equal ${Math.round(convergedMs)} ms after heal` : 'the views did not become equal in time',
+    convergedMs === undefined
+      ? 'the views did not become equal in time'
+      : `all views equal ${Math.round(convergedMs)} ms after heal`,
+    purgedMs === undefined
+      ? 'what a killed node had did not go in time'
+      : `nothing left of a killed node ${Math.round(purgedMs)} ms after its end`,
     ...(violations.length === 0 && converged ? ['no violation'] : []),
     ...violations.slice(0, 50).map((each) => `VIOLATION ${each}`),
     ...(violations.length > 50 ? [`and ${violations.length - 50} more`] : []),
