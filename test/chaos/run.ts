@@ -15,9 +15,9 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { FaultProxy, Wire, type WireMode } from '../support/fault-proxy.js';
 import { freePort } from '../support/free-port.js';
 import { NodeProcess } from '../support/node-process.js';
+import { ProxiedNetwork } from '../support/proxied-network.js';
 import type { ChaosCommands } from './chaos-node.js';
 import { check, type Verdict } from './checker.js';
 import { readLife } from './history.js';
@@ -68,7 +68,6 @@ export interface ChaosReport extends Verdict {
 interface Node {
   readonly index: number;
   readonly name: string;
-  readonly proxy: FaultProxy;
   readonly prefix: readonly string[];
   process: NodeProcess<ChaosCommands> | undefined;
   readonly listen: string;
@@ -87,11 +86,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
 class ChaosRun {
   readonly #options: ChaosOptions;
   readonly #folder = mkdtempSync(join(tmpdir(), 'liminal-chaos-'));
-  readonly #wires = new Map<string, Wire>();
   readonly #nodes: Node[] = [];
   readonly #startedAt = performance.now();
   /** What is not over yet, for instance a node that starts again. */
   readonly #healing = new Set<Promise<void>>();
+  #network: ProxiedNetwork | undefined;
   #namespaces: Namespaces | undefined;
   #withoutNamespaces: string | undefined;
 
@@ -103,6 +102,8 @@ class ChaosRun {
     const { seed, seconds, nodes } = this.#options;
     this.#openNamespaces();
     for (let index = 0; index < nodes; index++) this.#nodes.push(await this.#createNode(index));
+    const to = (index: number): string => this.#nodes[index]?.listen ?? '';
+    this.#network = await ProxiedNetwork.start({ nodes, seed, to, host: this.#namespaces?.gateway ?? '127.0.0.1' });
     await Promise.all(this.#nodes.map((node) => this.#startNode(node)));
     const durationMs = seconds * 1_000;
     const faults = schedule({ seed, durationMs, nodes, networks: this.#namespaces !== undefined });
@@ -127,11 +128,14 @@ class ChaosRun {
     return { ...verdict, faults, converged, convergedMs, purgedMs, withoutNamespaces: this.#withoutNamespaces, kept };
   }
 
+  get #proxied(): ProxiedNetwork {
+    if (this.#network === undefined) throw new Error('the proxies have not been started');
+    return this.#network;
+  }
+
   async close(): Promise<void> {
-    for (const { process, proxy } of this.#nodes) {
-      await process?.kill();
-      await proxy[Symbol.asyncDispose]();
-    }
+    for (const { process } of this.#nodes) await process?.kill();
+    await this.#network?.[Symbol.asyncDispose]();
     this.#namespaces?.[Symbol.dispose]();
   }
 
@@ -149,7 +153,7 @@ class ChaosRun {
   async #createNode(index: number): Promise<Node> {
     const host = this.#namespaces?.host(index) ?? '127.0.0.1';
     const name = `n${index}@${host}`;
-    const node: Node = {
+    return {
       index,
       name,
       // Known before, since peers are told of the proxy: alone in its network, or on a port that is free.
@@ -157,19 +161,7 @@ class ChaosRun {
       prefix: this.#namespaces?.prefix(index) ?? [],
       process: undefined,
       lives: 0,
-      proxy: await FaultProxy.start({
-        to: () => node.listen,
-        seed: index,
-        host: this.#namespaces?.gateway ?? '127.0.0.1',
-        identify: (first) => {
-          const dialler = Number(/n(\d+)@/.exec(first.toString('latin1'))?.[1] ?? Number.NaN);
-          return Number.isNaN(dialler)
-            ? undefined
-            : { up: this.#wire(dialler, index), down: this.#wire(index, dialler) };
-        },
-      }),
     };
-    return node;
   }
 
   async #startNode(node: Node): Promise<void> {
@@ -179,10 +171,7 @@ class ChaosRun {
     started.name = node.name;
     node.process = started;
     // The first two are where everybody begins; the others are learned from them.
-    const seeds = this.#nodes
-      .slice(0, 2)
-      .filter((other) => other !== node)
-      .map(({ proxy }) => proxy.address);
+    const seeds = [0, 1].filter((other) => other !== node.index).map((other) => this.#proxied.address(other));
     await (await started.loaded()).call(
       'start',
       {
@@ -191,22 +180,12 @@ class ChaosRun {
         http: '127.0.0.1:0',
         cookie: COOKIE,
         seeds,
-        distribution: { ...DISTRIBUTION, advertise: node.proxy.address },
+        distribution: { ...DISTRIBUTION, advertise: this.#proxied.address(node.index) },
       },
       join(this.#folder, `${node.index}-${life}.ndjson`),
       this.#options.seed * 1_000 + node.index * 100 + life,
       this.#nodes.map(({ name }) => name),
     );
-  }
-
-  #wire(from: number, to: number): Wire {
-    const key = `${from}>${to}`;
-    let wire = this.#wires.get(key);
-    if (wire === undefined) {
-      wire = new Wire(this.#options.seed * 10_000 + from * 100 + to);
-      this.#wires.set(key, wire);
-    }
-    return wire;
   }
 
   #begin(fault: Fault, endsAt: number): void {
@@ -224,8 +203,9 @@ class ChaosRun {
   /** @returns what heals it. */
   #inject({ kind, node: index, peer }: Fault): () => void | Promise<void> {
     const node = this.#nodes[index];
-    const there = this.#wire(index, peer);
-    const back = this.#wire(peer, index);
+    const network = this.#proxied;
+    const there = network.wire(index, peer);
+    const back = network.wire(peer, index);
     if (node === undefined) throw new RangeError(`there is no node ${index}`);
     switch (kind) {
       case 'kill':
@@ -238,31 +218,24 @@ class ChaosRun {
         node.process?.signal('SIGSTOP');
         return () => node.process?.signal('SIGCONT');
       case 'partition':
-        return setModes(
-          this.#nodes
-            .filter((other) => other !== node)
-            .flatMap(({ index: other }) => [this.#wire(index, other), this.#wire(other, index)]),
-          'hold',
+        return network.part(
+          [index],
+          this.#nodes.filter((other) => other !== node).map((other) => other.index),
         );
       case 'bridge':
-        return setModes([there, back], 'hold');
+        return network.part([index], [peer]);
       case 'oneWay':
-        return setModes([there], 'hold');
+        return network.partOneWay(index, peer);
       case 'stall':
-        return setModes([there], 'stall');
+        return network.partOneWay(index, peer, 'stall');
       case 'reset':
       case 'close':
-        for (const { proxy } of this.#nodes) {
-          proxy.cut(kind === 'reset' ? 'reset' : 'fin', there);
-          proxy.cut(kind === 'reset' ? 'reset' : 'fin', back);
-        }
+        network.cut(kind === 'reset' ? 'reset' : 'fin', index, peer);
         return () => {};
       case 'corrupt':
         there.corruptNext();
         // What the peer was told wrong goes with the session: nothing else could tell.
-        return () => {
-          for (const { proxy } of this.#nodes) proxy.cut('reset', there);
-        };
+        return () => network.cut('reset', index, peer);
       case 'bandwidth':
         there.bytesPerSecond = 20_000;
         back.bytesPerSecond = 20_000;
@@ -325,10 +298,8 @@ class ChaosRun {
     const lives = readdirSync(this.#folder)
       .filter((file) => file.endsWith('.ndjson'))
       .flatMap((file) => readLife(join(this.#folder, file)) ?? []);
-    const flips = [...this.#wires].map(([key, wire]) => {
-      const [from = '', to = ''] = key.split('>').map((index) => this.#nodes[Number(index)]?.name);
-      return { from, to, count: wire.flips };
-    });
+    const nameOf = (index: number): string => this.#nodes[index]?.name ?? '';
+    const flips = this.#proxied.flips().map(({ from, to, count }) => ({ from: nameOf(from), to: nameOf(to), count }));
     return check(lives, flips);
   }
 }
@@ -344,13 +315,6 @@ const PAIRED: ReadonlySet<string> = new Set<Fault['kind']>([
   'split',
   'lateEnd',
 ]);
-
-function setModes(wires: readonly Wire[], mode: WireMode): () => void {
-  for (const wire of wires) wire.mode = mode;
-  return () => {
-    for (const wire of wires) wire.mode = 'pass';
-  };
-}
 
 function sorted(members: object | undefined): string {
   return JSON.stringify(Object.entries(members ?? {}).sort(([one], [other]) => (one < other ? -1 : 1)));
