@@ -296,13 +296,14 @@ export class FaultProxy implements AsyncDisposable {
 
   /**
    * Ends connections, now, whatever their wires hold back.
-   * @param only those on these wires. @default all
+   * @param only those on this wire. @default all
+   * @param end who is told: who has dialled is `near`. The other's connection stays and leads nowhere. @default both
    */
-  cut(how: 'fin' | 'reset', only?: Wire): void {
+  cut(how: 'fin' | 'reset', only?: Wire, end: 'near' | 'far' | 'both' = 'both'): void {
     for (const { near, far, wires, pipes } of [...this.#pairs]) {
       if (only !== undefined && wires?.up !== only && wires?.down !== only) continue;
       for (const pipe of pipes) pipe.close();
-      for (const socket of [near, far]) {
+      for (const socket of [end === 'far' ? undefined : near, end === 'near' ? undefined : far]) {
         if (how === 'reset') socket?.resetAndDestroy();
         else socket?.end();
       }

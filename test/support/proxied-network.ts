@@ -67,6 +67,27 @@ export class ProxiedNetwork implements AsyncDisposable {
     return set([this.wire(from, to)], mode);
   }
 
+  /**
+   * From now on, new connections between two nodes are on wires of their own.
+   * @returns lets pass what the old ones hold.
+   */
+  detour(one: number, other: number): { release(): void } {
+    const old = [this.wire(one, other), this.wire(other, one)];
+    this.#wires.delete(`${one}>${other}`);
+    this.#wires.delete(`${other}>${one}`);
+    return {
+      release: () => {
+        for (const wire of old) wire.mode = 'pass';
+      },
+    };
+  }
+
+  /** Resets the connections between two nodes so that only `one` hears of it. */
+  sever(one: number, other: number): void {
+    this.proxy(one).cut('reset', this.wire(one, other), 'far');
+    this.proxy(other).cut('reset', this.wire(one, other), 'near');
+  }
+
   /** Bits that were flipped so far, by direction. */
   flips(): { readonly from: number; readonly to: number; readonly count: number }[] {
     return [...this.#wires].map(([key, { flips }]) => {
