@@ -232,6 +232,8 @@ export const distributionDecoders: readonly Decoder[] = [
   { name: 'close', decode: decodeClose, make: (chance) => encodeClose(chance.text()) },
   {
     name: 'losses',
+    // Nine bytes are an object and a view of its label. A notice has 32 KiB at most.
+    memoryPerByte: 32,
     decode: decodeLosses,
     make: (chance) => {
       const notice = new LossNotice();

@@ -91,8 +91,9 @@ export class LossNotice {
   }
 }
 
-/** @throws ProtocolError where the bytes are no notice. Labels are views of them. */
+/** @throws ProtocolError where the bytes are no notice, or more than one has. Labels are views of them. */
 export function decodeLosses(body: Uint8Array): readonly CountedLoss[] {
+  if (body.length > MAX_NOTICE_BYTES) throw new ProtocolError('bad loss notice', `of ${body.length} bytes`);
   const reader = new ByteReader(body);
   const entries = reader.u16();
   const losses: CountedLoss[] = [];

@@ -8,6 +8,7 @@ import { FrameDeadline } from '../src/frame-deadline.js';
 import { FrameType } from '../src/frame-type.js';
 import type { Identity } from '../src/handshake.js';
 import { decodeHello, decodeRefusal, encodeHello } from '../src/handshake-message.js';
+import { decodeLosses } from '../src/loss-notice.js';
 import type { DistributionOptions } from '../src/options.js';
 import { type Cluster, createCluster, sessionWith, type TestNode } from './cluster.js';
 import { RawPeer, type Tamper } from './raw-peer.js';
@@ -245,6 +246,13 @@ describe('a peer that knows the cookie', () => {
     expect(a.events).toEqual(['up b@h', 'up raw@h']);
     expect(sessionWith(a, 'b').up).toBe(true);
   });
+});
+
+test('a notice of losses that is longer than any is refused, whatever it says', () => {
+  const kinds = (count: number): Buffer =>
+    Buffer.concat([Buffer.of(count >> 8, count), Buffer.alloc(9 * count, Buffer.from('300000000000010000', 'hex'))]);
+  expect(decodeLosses(kinds(3_000))).toHaveLength(3_000);
+  expect(() => decodeLosses(kinds(4_000))).toThrow(expect.objectContaining({ reason: 'bad loss notice' }));
 });
 
 test('a frame deadline counts one frame only, and no time in which this node itself was late', () => {
