@@ -219,8 +219,8 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
     );
     // In the turn in which it started: a frame without a handler would be a violation.
     connectSignals(distribution, scheduler);
-    const channelGroups = startPg({ scope: CHANNELS_SCOPE, scheduler, distribution, logger });
-    const pg = startPg({ scope: APPLICATION_SCOPE, scheduler, distribution, logger });
+    const channelGroups = startPg({ ...options.groups, scope: CHANNELS_SCOPE, scheduler, distribution, logger });
+    const pg = startPg({ ...options.groups, scope: APPLICATION_SCOPE, scheduler, distribution, logger });
     answerProcesses(scheduler, pg);
     const { maxPayloadBytes } = options;
     const channels = new Channels(scheduler, { logger, ...(maxPayloadBytes !== undefined && { maxPayloadBytes }) });

@@ -11,6 +11,7 @@ import {
   parseAddress,
   type TlsFiles,
 } from '@liminal-node/distribution';
+import type { PgTuning } from '@liminal-node/pg';
 import {
   anything,
   type Logger,
@@ -44,6 +45,9 @@ export type DistributionTuning = Omit<
   | 'transport'
   | 'logger'
 >;
+
+/** What can be tuned of process groups; see `PgTuning` for each. */
+export type GroupsTuning = Omit<PgTuning, 'environment' | 'logger'>;
 
 /** What can be tuned of the scheduler; see `SchedulerOptions` for each and its default. */
 export type SchedulerTuning = {
@@ -130,6 +134,8 @@ export interface NodeOptions extends SchedulerTuning {
   readonly maxPayloadBytes: number | undefined;
   /** @default see `DistributionSettings` */
   readonly distribution: Partial<DistributionTuning>;
+  /** Limits of process groups, of the application's and those behind channels. @default see `PgTuning` */
+  readonly groups: Partial<GroupsTuning>;
   /** @default says nothing */
   readonly logger: Logger;
 }
@@ -226,6 +232,8 @@ const CHECKS: OptionChecks<NodeOptions> = {
   drainTimeoutMs: wholeNumber(0),
   maxPayloadBytes: optional(wholeNumber(1, DISTRIBUTION_DEFAULTS.maxFrameBytes / 2)),
   distribution: anything,
+  // Checked by pg, under the same names.
+  groups: anything,
   logger: anything,
 };
 
@@ -258,6 +266,7 @@ export function resolveNodeOptions(given: Partial<NodeOptions> | undefined): Rea
     drainTimeoutMs: 10_000,
     maxPayloadBytes: undefined,
     distribution: {},
+    groups: {},
     logger: silentLogger,
   };
   return resolveOptions(given, defaults, CHECKS);

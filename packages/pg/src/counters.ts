@@ -10,6 +10,8 @@ export type RefusalReason =
   | 'malformed'
   /** A frame would have taken its session beyond a limit; the session was closed. */
   | 'over limit'
+  /** A peer asked for more snapshots than `maxResyncs`; it asks again later. */
+  | 'resync flood'
   /** A frame for a scope that does not run here: counted for all scopes of the distribution together. */
   | 'unknown scope'
   /** A join of a process of another node. */
@@ -56,6 +58,7 @@ export function createCounters(unknownScope: () => number): MutablePgCounters {
       'awaiting snapshot': 0,
       malformed: 0,
       'over limit': 0,
+      'resync flood': 0,
       get 'unknown scope'() {
         return unknownScope();
       },

@@ -39,6 +39,8 @@ export interface PgTuning {
   readonly burstBytes: number;
   /** Bytes that may wait here for one peer. Updates beyond are dropped, and the peer asks anew. @default 536_870_912 */
   readonly maxHeldBytes: number;
+  /** Snapshots that one peer may ask for in `announceAfterMs`. More asks are ignored; it asks again later. @default 8 */
+  readonly maxResyncs: number;
   /**
    * Pids in changes that a reader of `changes()` has left unread; beyond it that iteration ends with a
    * ChangesOverflowError. @default 1_000_000
@@ -72,6 +74,7 @@ export const DEFAULTS: PgTuning = {
   maxFrameBytes: MAX_FRAME_BYTES,
   burstBytes: 4 * 2 ** 20,
   maxHeldBytes: 512 * 2 ** 20,
+  maxResyncs: 8,
   maxQueuedChanges: 1_000_000,
   announceAfterMs: 2_500,
   environment: systemEnvironment,
@@ -88,6 +91,7 @@ const CHECKS: OptionChecks<PgTuning> = {
   maxFrameBytes: wholeNumber(LEAST_FRAME_BYTES, MAX_FRAME_BYTES),
   burstBytes: wholeNumber(1),
   maxHeldBytes: wholeNumber(1),
+  maxResyncs: wholeNumber(1),
   maxQueuedChanges: wholeNumber(1),
   announceAfterMs: wholeNumber(1),
   environment: anything,

@@ -17,6 +17,7 @@ import { nameFault, type ResolvedPgOptions } from './options.js';
 import { PacedSender } from './paced-sender.js';
 import type { Pg } from './pg.js';
 import type { PgSession } from './port.js';
+import { ResyncLimit } from './resync-limit.js';
 import * as views from './views.js';
 import {
   decodeFrame,
@@ -39,6 +40,7 @@ export class Scope implements Pg {
   readonly #counters: MutablePgCounters;
   readonly #router: FrameRouter | undefined;
   readonly #sender: PacedSender | undefined;
+  readonly #resyncs: ResyncLimit;
   readonly #detach: (() => void)[] = [];
   /** By watched process: cancels the watch. */
   readonly #watches = new Map<AnyPid, () => void>();
@@ -51,6 +53,7 @@ export class Scope implements Pg {
   constructor(options: ResolvedPgOptions) {
     this.scope = options.scope;
     this.#options = options;
+    this.#resyncs = new ResyncLimit(options.maxResyncs, options.announceAfterMs);
     this.#state = new GroupState(options.node, options);
     this.#router = options.distribution && frameRouterOf(options.distribution);
     this.#counters = createCounters(() => this.#router?.unknownScope ?? 0);
@@ -210,8 +213,7 @@ export class Scope implements Pg {
           if (type === PG_ASK || type === PG_ACK) {
             this.#takeAcknowledgement(session, type, decodeVersion(reader));
           } else {
-            const frame = decodeFrame(type, reader, this.#options.maxGroupBytes);
-            this.#step({ type: 'frame', session, frame });
+            this.#takeFrame(session, decodeFrame(type, reader, this.#options.maxGroupBytes));
           }
           const view = this.#state.remote.view(session);
           if (view?.version !== undefined) this.#acknowledgements.stands(session, view.version);
@@ -229,6 +231,15 @@ export class Scope implements Pg {
     if (this.#state.remote.view(session) === undefined) this.#refuse('stale session', session);
     else if (type === PG_ASK) this.#acknowledgements.owe(session, version);
     else this.#acknowledgements.shown(session, version, this.#state.version);
+  }
+
+  #takeFrame(session: PgSession, frame: PgFrame): void {
+    if (frame.type === 'resync' && !this.#resyncs.admits(session, this.#options.environment.now())) {
+      this.#refuse('resync flood', session);
+      this.#announceLater();
+    } else {
+      this.#step({ type: 'frame', session, frame });
+    }
   }
 
   /** Counts the protocol error that distribution is going to close the session with. */

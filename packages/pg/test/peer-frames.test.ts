@@ -1,6 +1,6 @@
 import { ByteWriter, formatPid } from '@liminal-node/scheduler';
 import { describe, expect, test } from 'vitest';
-import { encodeFrame, PG_SNAPSHOT, PG_UPDATE, type WireChange } from '../src/wire.js';
+import { encodeFrame, PG_RESYNC, PG_SNAPSHOT, PG_UPDATE, type WireChange } from '../src/wire.js';
 import { cluster, connect, type MemoryNode, quiet, settle, split, startNode, two } from './memory-network.js';
 
 const change = (group: string, serial: number, joins: number): WireChange => ({ group, thread: 0, serial, joins });
@@ -181,6 +181,19 @@ describe('what a peer says', () => {
     const groups = [{ group: 'g', members: [{ thread: 0, serial: 1, joins: 4 }] }];
     hear(PG_SNAPSHOT, encodeFrame('test', { type: 'snapshot', version: 1, part: 0, last: false, groups }));
     expect(session.closedFor).toBe('over limit');
+  });
+
+  test('a peer that asks for snapshots without end is answered so often, and then again when the time is over', () => {
+    const { a, b, hear } = peered({ maxResyncs: 3 });
+    const ask = encodeFrame('test', { type: 'resync' });
+    a.pg.join('g', a.processes.spawn());
+    quiet([a, b]);
+    const before = a.pg.counters.framesOut;
+    for (let n = 0; n < 1_000; n++) hear(PG_RESYNC, ask);
+    expect(a.pg.counters.framesOut - before).toBe(3);
+    expect(a.pg.counters.refused['resync flood']).toBe(997);
+    // So that an honest one asks again, should it miss something.
+    expect(a.timers()).toBe(1);
   });
 
   test('what distribution does not queue is counted', () => {
