@@ -58,9 +58,11 @@ const AMBIENT: readonly AmbientRow[] = [
   },
   {
     what: 'the network',
-    token: ['node:net', 'node:tls', 'node:dgram', 'node:http', 'node:https'],
+    token: ['node:net', 'node:tls', 'node:dgram', 'node:dns', 'node:dns/promises', 'node:http', 'node:https'],
     allowed: {
       ...CLI,
+      'packages/distribution/src/dns-resolver.ts':
+        'the adapter of the domain name system behind the resolver interface',
       'packages/distribution/src/net-transport.ts': 'the adapter of TCP behind the transport interface',
       'packages/distribution/src/tls-transport.ts': 'the adapter of TLS behind the transport interface',
       'packages/distribution/src/tls-files.ts': 'checks certificates with their keys',

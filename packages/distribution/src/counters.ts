@@ -46,6 +46,8 @@ export interface DistributionCounters {
   unknownOptionalFrames: number;
   /** Addresses told by a peer that were not taken: `bad address`, `book full`, `not allowed`. */
   addressesIgnored: ByReason;
+  /** Questions of discovery that failed, by the system's code or `deadline`. */
+  discoveryFailed: ByReason;
   /** Membership listeners that threw; the others were told all the same. */
   listenerErrors: number;
   /** Connections that the listener could not take, for instance for lack of file descriptors. */
@@ -72,6 +74,7 @@ export function createCounters(): DistributionCounters {
     protocolErrors: {},
     unknownOptionalFrames: 0,
     addressesIgnored: {},
+    discoveryFailed: {},
     listenerErrors: 0,
     acceptErrors: 0,
   };

@@ -15,6 +15,8 @@ export interface DiallerOptions {
   readonly settings: DistributionSettings;
   readonly counters: DistributionCounters;
   readonly book: AddressBook;
+  /** A dial has failed, for whatever reason. */
+  readonly whenFailed: () => void;
   /** Makes the handshake of a dial, and a connection for it that calls `whenOpen`. */
   readonly createRun: (address: string) => HandshakeRun;
   readonly createConnection: (run: HandshakeRun, whenOpen: () => void) => FrameConnection;
@@ -61,6 +63,7 @@ export class Dialler {
       if (failure.code === 'self' && run.reachedSelf) this.#options.book.isSelf(address);
       else this.#options.book.failed(address, failure.code, now);
     });
+    this.#options.whenFailed();
   }
 
   /** Gives up the dial of that address that is under way, if there is one. */

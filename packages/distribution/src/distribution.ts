@@ -3,6 +3,7 @@
  */
 import type { NodeName } from '@liminal-node/scheduler';
 import type { DistributionCounters } from './counters.js';
+import type { Discovered } from './discovery.js';
 import type { KnownPeer } from './known-peers.js';
 import { LocalNode } from './local-node.js';
 import type { MembershipEvent, MembershipStage } from './membership.js';
@@ -86,6 +87,9 @@ export interface Distribution extends AsyncDisposable {
 
   /** The addresses known, seeds first, and how they stand: for readiness, and for people. */
   peers(): readonly KnownPeer[];
+
+  /** Where nodes are asked for (`discover`), and what that came to. */
+  discovery(): readonly Discovered[];
 
   /**
    * With an address: dials it at once and for ever, like a seed. With the name of a node: takes back `disconnect`,

@@ -1,5 +1,6 @@
 export { type Address, canonicalAddress, formatAddress, parseAddress } from './address.js';
 export type { ByReason, DistributionCounters } from './counters.js';
+export { type Discovered, hasNone } from './discovery.js';
 export { type Distribution, startDistribution } from './distribution.js';
 export { ListenError, MembershipOverflowError } from './errors.js';
 export { FrameType, isOptional } from './frame-type.js';
@@ -15,6 +16,7 @@ export type { MembershipEvent, MembershipStage } from './membership.js';
 export { netTransport } from './net-transport.js';
 export { DEFAULTS, type DistributionOptions, type DistributionSettings } from './options.js';
 export { connectSignals } from './remote-signals.js';
+export type { Resolver, Service } from './resolver.js';
 export type { DataTraffic, Lane, PendingSend, SendOutcome, Session } from './session.js';
 export { TlsError, type TlsFiles } from './tls-files.js';
 export { createTlsTransport } from './tls-transport.js';

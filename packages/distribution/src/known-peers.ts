@@ -1,8 +1,8 @@
 /**
  * The address book: which addresses are worth a dial, and when. Pure: time and randomness are passed in.
  *
- * 1. A seed is there from the start and for ever. A learned address comes from a peer's word, or from a peer
- *    that said where it listens; it is forgotten when it could not be reached for long, or when its node left.
+ * 1. A seed is there from the start and for ever. A learned address comes from a peer's word, from a peer that said
+ *    where it listens, or from discovery; it is forgotten when it could not be reached for long, or when its node left.
  * 2. Which node listens at an address is known for sure once a handshake has told; a peer's word is a guess
  *    until then. An address is satisfied while a session with its node is up, over whichever address it came.
  * 3. An address is due when it is not satisfied, is not being dialled, is not this node itself, its node is not
@@ -131,6 +131,22 @@ export class AddressBook {
     }
     if (this.#learned >= this.#limits.maxLearned) return false;
     this.#add(address, false, node, now);
+    this.#learned++;
+    return true;
+  }
+
+  /**
+   * Discovery says that somebody listens at `address`. It is not forgotten for as long as it says so.
+   * @returns false where the book is full.
+   */
+  discover(address: string, now: number): boolean {
+    const entry = this.#entries.get(address);
+    if (entry !== undefined) {
+      entry.reachedAt = now;
+      return true;
+    }
+    if (this.#learned >= this.#limits.maxLearned) return false;
+    this.#add(address, false, undefined, now);
     this.#learned++;
     return true;
   }

@@ -21,6 +21,7 @@ import { advertisedAddress, canonicalAddress, formatAddress, parseAddress } from
 import { Admission, type NameRefusal } from './admission.js';
 import { createCounters } from './counters.js';
 import { Dialler } from './dialler.js';
+import { type Discovered, Discovery } from './discovery.js';
 import type { Distribution } from './distribution.js';
 import { FailureReport } from './failure-report.js';
 import { FrameConnection } from './frame-connection.js';
@@ -53,6 +54,7 @@ export class LocalNode implements Distribution {
   readonly #book: AddressBook;
   readonly #acceptor: Acceptor;
   readonly #dialler: Dialler;
+  readonly #discovery: Discovery;
   readonly #admission: Admission;
   readonly #allows: (name: string) => boolean;
   /** Every connection that has not ended, whatever it is used for. */
@@ -88,7 +90,9 @@ export class LocalNode implements Distribution {
     this.#sessions = sessions;
     this.#book = book;
     const acceptor = new Acceptor({ settings, counters, createRun, createConnection });
-    const dialler = new Dialler({ settings, counters, book, createRun, createConnection });
+    const whenFailed = (): void => this.#discovery.soon();
+    const dialler = new Dialler({ settings, counters, book, whenFailed, createRun, createConnection });
+    this.#discovery = new Discovery({ settings, counters, book, found: () => dialler.wake() });
     const failures = new FailureReport(name, counters, logger);
     const { maxPeers } = settings;
     const now = (): number => environment.now();
@@ -120,6 +124,7 @@ export class LocalNode implements Distribution {
       this.#identity = { ...this.#identity, address: address ?? null };
     }
     for (const seed of seeds) this.connect(seed);
+    this.#discovery.start();
   }
 
   sessions(): readonly Session[] {
@@ -166,6 +171,10 @@ export class LocalNode implements Distribution {
 
   peers(): readonly KnownPeer[] {
     return this.#book.list();
+  }
+
+  discovery(): readonly Discovered[] {
+    return this.#discovery.list();
   }
 
   connect(peer: string): void {
@@ -244,6 +253,7 @@ export class LocalNode implements Distribution {
     this.#admission.close();
     this.#acceptor.stop(`${this.name} is leaving`);
     this.#dialler.stop();
+    this.#discovery.stop();
   }
 
   #createRun(dialled: string | undefined): HandshakeRun {
@@ -277,6 +287,7 @@ export class LocalNode implements Distribution {
       this.#book.up(node, address, now);
     } else {
       this.#book.down(node, event.reason === 'left', now);
+      this.#discovery.soon();
     }
     this.#membership.tell(event);
     const session = this.#sessions.get(node);

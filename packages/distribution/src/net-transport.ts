@@ -1,6 +1,7 @@
 /** TCP for distribution. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { formatHostAndPort } from './address.js';
+import { socketLookup } from './dns-resolver.js';
 import type { Connection, ConnectionHandlers, Listener, Transport } from './transport.js';
 
 /**
@@ -17,7 +18,7 @@ export const netTransport: Transport = {
   },
 
   dial: (host, port, handlers) => {
-    const socket = connect({ host, port, noDelay: true });
+    const socket = connect({ host, port, noDelay: true, lookup: socketLookup });
     socket.once('connect', () => handlers.opened());
     forward(socket, handlers);
     return connectionOf(socket, formatHostAndPort(host, port));

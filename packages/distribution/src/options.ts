@@ -14,8 +14,11 @@ import {
   wholeNumber,
 } from '@liminal-node/scheduler';
 import { parseAddress } from './address.js';
+import { parseDiscoverySource } from './discovery-source.js';
+import { systemResolver } from './dns-resolver.js';
 import { netTransport } from './net-transport.js';
 import { patternFault } from './node-patterns.js';
+import type { Resolver } from './resolver.js';
 import type { Transport } from './transport.js';
 
 export interface DistributionSettings {
@@ -38,6 +41,15 @@ export interface DistributionSettings {
   dialLearned: boolean;
   /** `host:port` of nodes to dial, for ever. Itself and duplicates do no harm. @default none */
   seeds: readonly string[];
+  /**
+   * Where to ask for nodes, beside the seeds: `dns:NAME` or `dns:NAME:PORT` (4370 otherwise) for each address of a host,
+   * `srv:NAME` for each record of a service. What is found is dialled; what is found no more is not given up. @default none
+   */
+  discover: readonly string[];
+  /** Milliseconds between two questions to one source, where nothing is lost. @default 30000 */
+  discoverIntervalMs: number;
+  /** Milliseconds that one question may take. @default 5000 */
+  resolveTimeoutMs: number;
   /**
    * Names of the nodes to take, visits of the command line (`visitor-*@127.0.0.1`) included; `*` stands for any
    * characters. Others are refused and counted, whoever dials. @default ['*']: every node that has the cookie
@@ -95,6 +107,8 @@ export interface DistributionSettings {
   environment: Environment;
   /** @default TCP */
   transport: Transport;
+  /** For discovery. @default the machine's */
+  resolver: Resolver;
   /** @default says nothing */
   logger: Logger;
 }
@@ -112,6 +126,9 @@ export const DEFAULTS: DistributionSettings = {
   hidden: false,
   dialLearned: true,
   seeds: [],
+  discover: [],
+  discoverIntervalMs: 30_000,
+  resolveTimeoutMs: 5_000,
   allow: ['*'],
   heartbeatIntervalMs: 2_500,
   heartbeatTimeoutMs: 10_000,
@@ -133,6 +150,7 @@ export const DEFAULTS: DistributionSettings = {
   forgetPeerAfterMs: 3_600_000,
   environment: systemEnvironment,
   transport: netTransport,
+  resolver: systemResolver,
   logger: silentLogger,
 };
 
@@ -156,6 +174,12 @@ const CHECKS: OptionChecks<DistributionSettings> = {
   dialLearned: aBoolean,
   seeds: (value) =>
     Array.isArray(value) ? value.map(says(parseAddress)).find(Boolean) : 'must be a list of "host:port"',
+  discover: (value) =>
+    Array.isArray(value)
+      ? value.map(says(parseDiscoverySource)).find(Boolean)
+      : 'must be a list of "dns:NAME" or "srv:NAME"',
+  discoverIntervalMs: wholeNumber(1, DAY_MS),
+  resolveTimeoutMs: wholeNumber(1, DAY_MS),
   allow: (value) => (Array.isArray(value) ? value.map(patternFault).find(Boolean) : 'must be a list of node names'),
   heartbeatIntervalMs: wholeNumber(1, DAY_MS),
   heartbeatTimeoutMs: wholeNumber(2, DAY_MS),
@@ -177,6 +201,7 @@ const CHECKS: OptionChecks<DistributionSettings> = {
   forgetPeerAfterMs: wholeNumber(0),
   environment: anything,
   transport: anything,
+  resolver: anything,
   logger: anything,
 };
 

@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { type Logger, silentLogger, systemEnvironment } from '@liminal-node/scheduler';
 import { formatHostAndPort } from './address.js';
+import { socketLookup } from './dns-resolver.js';
 import { connectionOf, forward, listening } from './net-transport.js';
 import { TlsCredentialFiles, type TlsCredentials, type TlsFiles } from './tls-files.js';
 import type { ConnectionHandlers, Transport } from './transport.js';
@@ -67,7 +68,7 @@ export function createTlsTransport(files: TlsFiles, logger: Logger = silentLogge
     },
 
     dial: (host, port, handlers) => {
-      const socket = connect({ ...credentials.current(), host, port, minVersion: MIN_VERSION });
+      const socket = connect({ ...credentials.current(), host, port, minVersion: MIN_VERSION, lookup: socketLookup });
       socket.setNoDelay(true);
       socket.once('secureConnect', () => handlers.opened());
       forward(socket, handlers);
