@@ -41,6 +41,39 @@ async function untilReady(node: NodeProcess): Promise<void> {
   }
 }
 
+describe('connect and disconnect', () => {
+  it('have a running node connect to another and stay away from it, and nodes says who is missing', async () => {
+    await using a = await startNodeProcess(['--name', 'a@127.0.0.1']);
+    await using b = await startNodeProcess(['--name', 'b@127.0.0.1', '--allow', 'a@*,visitor-*@127.0.0.1']);
+    const at = ['--connect', a.listen];
+    const connected = await runCli(['connect', b.listen, ...at]);
+    expect(connected).toMatchObject({ code: 0, stdout: 'a@127.0.0.1 is connected to b@127.0.0.1', stderr: '' });
+    expect(await (await fetch(`http://${a.http}/readyz`)).json()).toEqual({
+      ready: true,
+      joined: { connected: 1, known: 1, missing: [] },
+    });
+    const apart = await runCli(['disconnect', 'b@127.0.0.1', '--json', ...at]);
+    expect(parseLine(apart.stdout)).toEqual({ node: a.name, disconnected: b.name, wasConnected: true });
+    await a.cli.event('peer-down', { node: b.name, reason: 'disconnected' });
+    expect((await runCli(['disconnect', b.name, ...at])).stdout).toContain(
+      'was not connected, and will not connect, to',
+    );
+    expect(await runCli(['connect', b.name, '--json', ...at])).toMatchObject({
+      stdout: JSON.stringify({ node: a.name, connected: b.name }),
+    });
+    const nobody = `127.0.0.1:${await freePort()}`;
+    const refused = await runCli(['connect', nobody, ...at]);
+    expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('ECONNREFUSED') });
+    const nodes = await runCli(['nodes', ...at]);
+    expect(nodes.stderr).toBe(`connected to 1 of 2 known nodes; missing: ${nobody} (ECONNREFUSED)`);
+    const stranger = await runCli(['connect', a.listen, '--connect', b.listen]);
+    expect(stranger).toMatchObject({ code: 0 });
+    await using shut = await startNodeProcess(['--name', 'c@127.0.0.1', '--allow', 'a@*']);
+    const kept = await runCli(['nodes', '--connect', shut.listen]);
+    expect(kept).toMatchObject({ code: 4, stderr: expect.stringContaining('--allow') });
+  });
+});
+
 describe('start', () => {
   it('says in JSON where it really listens, and that a second node came and left', async () => {
     const { a, b } = await startPair();
@@ -420,7 +453,7 @@ describe('over TLS', () => {
 });
 
 describe('help', () => {
-  it.each(['start', 'subscribe', 'publish', 'nodes', 'ps', 'tree', 'trace', 'demo'])(
+  it.each(['start', 'subscribe', 'publish', 'nodes', 'connect', 'disconnect', 'ps', 'tree', 'trace', 'demo'])(
     'of %s has examples and the variables',
     async (command) => {
       const { code, stdout, stderr } = await runCli([command, '--help']);

@@ -193,11 +193,13 @@ describe('nodes that join', () => {
       async () => (await b.call('health')).unmet.includes(refused),
       async () => (await b.call('health')).unmet,
     );
-    expect(await b.call('health')).toEqual({ live: true, ready: false, unmet: [refused] });
+    const joined = { connected: 0, known: 1, missing: [`${seed} (ECONNREFUSED)`] };
+    expect(await b.call('health')).toEqual({ live: true, ready: false, unmet: [refused], joined });
     await using a = await forA.start({ name: 'a@127.0.0.1', listen: seed });
     await until('b is ready', async () => (await b.call('health')).ready);
     await b.connectedTo(a.name);
-    expect(await b.call('health')).toEqual({ live: true, ready: true, unmet: [] });
+    const all = { connected: 1, known: 1, missing: [] };
+    expect(await b.call('health')).toEqual({ live: true, ready: true, unmet: [], joined: all });
   });
 
   it('with themselves and one node twice among their seeds have one connection, and none to themselves (A13)', async () => {

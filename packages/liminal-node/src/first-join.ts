@@ -9,8 +9,8 @@ import type { Environment } from '@liminal-node/scheduler';
 const LOOK_INTERVAL_MS = 5;
 
 /**
- * Resolves when each seed is this node itself, or connected and its subscriptions known, or has failed once;
- * after `timeoutMs` at the latest.
+ * Resolves when each seed, and each node that discovery finds at first, is this node itself, or connected and its
+ * subscriptions known, or has failed once; after `timeoutMs` at the latest.
  */
 export async function firstJoin(
   distribution: Distribution,
@@ -18,13 +18,15 @@ export async function firstJoin(
   timeoutMs: number,
   environment: Environment,
 ): Promise<void> {
-  const isTried = ({ seed, state, node, lastFailure }: KnownPeer): boolean => {
-    if (!seed || state === 'self') return true;
+  const isTried = ({ address, seed, state, node, lastFailure }: KnownPeer): boolean => {
+    const isWanted = seed || distribution.discovery().some(({ addresses }) => addresses.includes(address));
+    if (!isWanted || state === 'self') return true;
     if (state === 'connected') return node !== undefined && groups.isSynced(node);
     return lastFailure !== undefined;
   };
   const deadline = environment.now() + timeoutMs;
-  while (!distribution.peers().every(isTried) && environment.now() < deadline) {
+  const isAsked = (): boolean => distribution.discovery().every(({ asked }) => asked > 0);
+  while (!(isAsked() && distribution.peers().every(isTried)) && environment.now() < deadline) {
     await new Promise<void>((resolve) => environment.setTimer(LOOK_INTERVAL_MS, resolve));
   }
 }

@@ -2,7 +2,8 @@
  * The node's HTTP side: `/livez`, `/readyz` and `/metrics`, for probes and scrapers. Adapter to `node:http`.
  *
  * - GET and HEAD only; anything else is answered 405, an unknown path 404 with the list of what exists.
- * - `/livez` is 200 or 503; `/readyz` is 200 or 503 with the unmet conditions: `{"ready":false,"unmet":[…]}`.
+ * - `/livez` is 200 or 503; `/readyz` is 200, or 503 with the unmet conditions, and says how many of the known nodes are
+ *   connected: `{"ready":false,"unmet":[…],"joined":{"connected":1,"known":3,"missing":[…]}}`.
  * - Header size, number of connections, and the time for headers, requests and idle connections are bounded,
  *   so that a scraper that misbehaves costs a bounded amount.
  * - `close` stops accepting, lets requests finish for a second, and then ends what is left.
@@ -12,6 +13,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Environment, LiminalError, type Logger, systemEnvironment } from '@liminal-node/scheduler';
+import type { Joined } from './joined.js';
 
 /** The HTTP address cannot be listened on. */
 export class HttpListenError extends LiminalError {
@@ -32,6 +34,7 @@ export interface Health {
   readonly ready: boolean;
   /** Each condition that is missing for `ready`, as a sentence. */
   readonly unmet: readonly string[];
+  readonly joined: Joined;
 }
 
 export interface HttpOptions {
@@ -116,8 +119,8 @@ async function answer(request: IncomingMessage, { health, metrics }: HttpOptions
       return json(live ? 200 : 503, { live });
     }
     case '/readyz': {
-      const { ready, unmet } = health();
-      return ready ? json(200, { ready }) : json(503, { ready, unmet });
+      const { ready, unmet, joined } = health();
+      return ready ? json(200, { ready, joined }) : json(503, { ready, unmet, joined });
     }
     case '/metrics':
       return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: await metrics() };

@@ -135,6 +135,7 @@ export type { App, AppTree } from './application.js';
 export { ConnectError } from './connect-error.js';
 export type { ConnectOptions } from './connecting.js';
 export { CookieError } from './cookie.js';
-export { HttpListenError } from './http-server.js';
+export { type Health, HttpListenError } from './http-server.js';
+export type { Joined } from './joined.js';
 export { type ClusterMember, type LiminalNode, type NodeEnd, type NodeOptions, startNode } from './node.js';
 export { attachTo, type RemoteNode, RequestError } from './remote-node.js';

@@ -3,8 +3,9 @@
  * on it. What a later version adds is kept and not looked at.
  */
 import type { Receipt } from '@liminal-node/channels';
-import { isPid, type Pid, type ProcessRow, ProtocolError } from '@liminal-node/scheduler';
+import { isPid, type NodeName, type Pid, type ProcessRow, ProtocolError } from '@liminal-node/scheduler';
 import * as v from 'valibot';
+import type { Joined } from './joined.js';
 import type { ClusterMember } from './members.js';
 import type { NodeAnswer } from './node-requests.js';
 import type { SupervisionLine } from './supervision-lines.js';
@@ -30,6 +31,8 @@ const MEMBERS = v.array(
     roundTripMs: v.optional(v.number()),
   }),
 );
+
+const JOINED = v.looseObject({ connected: v.number(), known: v.number(), missing: v.array(v.string()) });
 
 const counters = v.looseObject({
   spawned: v.number(),
@@ -120,6 +123,9 @@ const TRACED = v.looseObject({
 type Answers = {
   readonly publish: Receipt;
   readonly members: readonly ClusterMember[];
+  readonly joined: Joined;
+  readonly connect: NodeName;
+  readonly disconnect: boolean;
   readonly snapshot: SnapshotSummary;
   readonly processes: readonly ProcessRow[];
   readonly supervision: readonly SupervisionLine[];
@@ -130,6 +136,9 @@ type Answers = {
 const SCHEMAS: Readonly<Record<keyof Answers, v.GenericSchema>> = {
   publish: RECEIPT,
   members: MEMBERS,
+  joined: JOINED,
+  connect: v.string(),
+  disconnect: v.boolean(),
   snapshot: SNAPSHOT,
   processes: ROWS,
   supervision: LINES,

@@ -1,14 +1,17 @@
 /**
- * What a node does for tools on hidden nodes, such as the command line: publish on their behalf, list the members, and
- * let itself be looked into. They send to the process registered as `liminal`, and are answered at a pid of their own.
+ * What a node does for tools on hidden nodes, such as the command line: publish on their behalf, list the members,
+ * connect and disconnect, and let itself be looked into. They send to the process registered as `liminal`, and are answered at a pid of their own.
  *
  * A request is a peer's bytes: its shape is checked, anything else is dropped and counted. No request changes
  * what is subscribed or joined on this node.
  */
 import type { Channels } from '@liminal-node/channels';
+import type { Distribution } from '@liminal-node/distribution';
 import type { AttachedProcess, Logger, Pid } from '@liminal-node/scheduler';
-import { isPid, PROCESS_ORDERS } from '@liminal-node/scheduler';
+import { isPid, PROCESS_ORDERS, systemEnvironment } from '@liminal-node/scheduler';
 import * as v from 'valibot';
+import { connectTo } from './connecting.js';
+import { joinedOf } from './joined.js';
 import type { ClusterMember } from './members.js';
 import type { Visits } from './visits.js';
 
@@ -21,6 +24,8 @@ const page = { from: count, count };
 
 const schema = v.variant('type', [
   v.strictObject({ type: v.literal('members'), ...answerTo }),
+  v.strictObject({ type: v.literal('joined'), ...answerTo }),
+  v.strictObject({ type: v.picklist(['connect', 'disconnect']), ...answerTo, peer: v.string() }),
   v.strictObject({ type: v.literal('snapshot'), ...answerTo }),
   v.strictObject({ type: v.literal('processes'), ...answerTo, order: v.nullable(v.picklist(PROCESS_ORDERS)), ...page }),
   v.strictObject({ type: v.literal('supervision'), ...answerTo, maxChildren: count, ...page }),
@@ -58,12 +63,18 @@ export function parseRequest(message: unknown): v.SafeParseResult<typeof schema>
   return v.safeParse(schema, message);
 }
 
+/** What a visitor reaches. */
+export interface Visited {
+  readonly channels: Channels;
+  readonly distribution: Distribution;
+  readonly members: () => readonly ClusterMember[];
+  readonly visits: Visits;
+}
+
 /** Answers for as long as `process` lives. */
 export async function answerRequests(
   process: AttachedProcess,
-  channels: Channels,
-  members: () => readonly ClusterMember[],
-  visits: Visits,
+  { channels, distribution, members, visits }: Visited,
   counters: RequestCounters,
   logger: Logger,
 ): Promise<void> {
@@ -78,6 +89,12 @@ export async function answerRequests(
     switch (request.type) {
       case 'members':
         return members();
+      case 'joined':
+        return joinedOf(distribution);
+      case 'connect':
+        return connectTo(distribution, request.peer, {}, systemEnvironment);
+      case 'disconnect':
+        return distribution.disconnect(request.peer);
       case 'publish':
         return publish(request);
       case 'snapshot':

@@ -44,6 +44,7 @@ import { checkCookieReach, resolveCookie } from './cookie.js';
 import { drainNode } from './drain.js';
 import { firstJoin } from './first-join.js';
 import { type Health, type HttpServer, startHttp } from './http-server.js';
+import { joinedOf } from './joined.js';
 import { type ClusterMember, membersOf } from './members.js';
 import { createNodeMetrics } from './node-metrics.js';
 import { answerRequests, REQUESTS_NAME, type RequestCounters } from './node-requests.js';
@@ -132,7 +133,7 @@ export interface LiminalNode extends AsyncDisposable {
   members(): readonly ClusterMember[];
   /** An `up` for each live session, then every later event in order; hidden nodes are among them. */
   membership(signal?: AbortSignal): AsyncIterable<MembershipEvent>;
-  /** `unmet` has a sentence for each condition that is missing for ready. */
+  /** `unmet` has a sentence for each condition that is missing for ready, `joined` how many of the known nodes are connected. */
   health(): Health;
 
   /**
@@ -213,6 +214,7 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
         hidden: options.hidden,
         dialLearned: options.dialLearned,
         seeds: options.seeds,
+        discover: options.discover,
         allow: options.allow,
         logger,
       }),
@@ -226,7 +228,8 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
     const channels = new Channels(scheduler, { logger, ...(maxPayloadBytes !== undefined && { maxPayloadBytes }) });
     const clusterSync = connectChannels(channels, channelGroups, distribution, logger);
     const members = (): readonly ClusterMember[] => membersOf(distribution, startedAt);
-    void answerRequests(requestProcess, channels, members, new Visits(scheduler), requests, logger);
+    const visited = { channels, distribution, members, visits: new Visits(scheduler) };
+    void answerRequests(requestProcess, visited, requests, logger);
 
     await firstJoin(distribution, channelGroups, options.joinTimeoutMs, systemEnvironment);
 
@@ -240,8 +243,9 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
       const { isStarting: starting } = application;
       const threads = scheduler.threads.length;
       const wantedThreads = scheduler.options.threads;
-      const unmet = unmetConditions({ draining, starting, threads, wantedThreads, peers: distribution.peers() });
-      return { live: true, ready: unmet.length === 0, unmet };
+      const [peers, discovery] = [distribution.peers(), distribution.discovery()];
+      const unmet = unmetConditions({ draining, starting, threads, wantedThreads, peers, discovery });
+      return { live: true, ready: unmet.length === 0, unmet, joined: joinedOf(distribution) };
     };
     const parts = { scheduler, distribution, pg, channelGroups, channels, clusterSync };
     const metrics = createNodeMetrics({ ...parts, requests });

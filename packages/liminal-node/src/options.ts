@@ -40,6 +40,7 @@ export type DistributionTuning = Omit<
   | 'hidden'
   | 'dialLearned'
   | 'seeds'
+  | 'discover'
   | 'allow'
   | 'environment'
   | 'transport'
@@ -102,6 +103,11 @@ export interface NodeOptions extends SchedulerTuning {
   readonly http: string;
   /** `host:port` of nodes to join. They need not be up: joining goes on for ever. @default none */
   readonly seeds: readonly string[];
+  /**
+   * Where to ask for nodes, beside the seeds: `dns:NAME` or `dns:NAME:PORT` (4370 otherwise) for each address of a host,
+   * `srv:NAME` for each record of a service. What is found is dialled; what is found no more is not given up. @default none
+   */
+  readonly discover: readonly string[];
   /**
    * Names of the nodes to take, for instance `shop-*@*`, visits of the command line (`visitor-*@127.0.0.1`) included.
    * Others are refused and counted, whoever dials. @default ['*']: every node that has the cookie
@@ -221,6 +227,7 @@ const CHECKS: OptionChecks<NodeOptions> = {
   http: address,
   // Checked by distribution, under the same names.
   seeds: anything,
+  discover: anything,
   allow: anything,
   heartbeat: heartbeatFault,
   joinTimeoutMs: wholeNumber(0),
@@ -255,6 +262,7 @@ export function resolveNodeOptions(given: Partial<NodeOptions> | undefined): Rea
     listen: '127.0.0.1:0',
     http: 'off',
     seeds: [],
+    discover: [],
     allow: DISTRIBUTION_DEFAULTS.allow,
     heartbeat: 'default',
     joinTimeoutMs: 2_000,

@@ -1,5 +1,6 @@
 /** When a node is ready for traffic. Each condition is a pure question with a sentence for its answer. */
-import type { KnownPeer } from '@liminal-node/distribution';
+import type { Discovered, KnownPeer } from '@liminal-node/distribution';
+import { loneliness } from './joined.js';
 
 export interface Standing {
   readonly draining: boolean;
@@ -9,19 +10,17 @@ export interface Standing {
   readonly threads: number;
   readonly wantedThreads: number;
   readonly peers: readonly KnownPeer[];
+  readonly discovery: readonly Discovered[];
 }
 
 /** Each condition that is not met, as a sentence. A node without any is ready. */
-export function unmetConditions({ draining, starting, threads, wantedThreads, peers }: Standing): readonly string[] {
+export function unmetConditions(standing: Standing): readonly string[] {
+  const { draining, starting, threads, wantedThreads } = standing;
   const unmet: string[] = [];
   if (draining) unmet.push('the node is draining');
   if (starting) unmet.push('the application is starting');
   if (threads < wantedThreads) unmet.push(`${threads} of ${wantedThreads} scheduler threads are running`);
-  const seeds = peers.filter(({ seed, state }) => seed && state !== 'self');
-  const connected = peers.filter(({ state }) => state === 'connected').length;
-  if (seeds.length > 0 && connected === 0) {
-    const list = seeds.map(({ address, lastFailure = 'dialing' }) => `${address} (${lastFailure})`).join(', ');
-    unmet.push(`connected to 0 of ${seeds.length} seeds: ${list}`);
-  }
+  const alone = loneliness(standing);
+  if (alone !== undefined) unmet.push(alone);
   return unmet;
 }

@@ -15,6 +15,7 @@ import {
 } from '@liminal-node/scheduler';
 import { ConnectError } from './connect-error.js';
 import { CookieError } from './cookie.js';
+import type { Joined } from './joined.js';
 import { type ClusterMember, type LiminalNode, startNode } from './node.js';
 import { answerTo, parseAnswer } from './node-answers.js';
 import { type NodeAnswer, type NodeQuestion, type NodeRequest, REQUESTS_NAME } from './node-requests.js';
@@ -51,6 +52,12 @@ export interface RemoteNode extends AsyncDisposable {
   publish(channel: string, payload: unknown): Promise<Receipt>;
   /** The members of the cluster as the attached node sees them. */
   members(): Promise<readonly ClusterMember[]>;
+  /** How many of the nodes that the attached node knows of are connected to it. */
+  joined(): Promise<Joined>;
+  /** Has the attached node connect to another, by its name or address. @returns its name. */
+  connect(peer: string): Promise<NodeName>;
+  /** Has the attached node disconnect from another. @returns whether it was connected. */
+  disconnect(peer: string): Promise<boolean>;
   /** Looks into the attached node. */
   readonly inspection: RemoteInspection;
   /** Resolves when this node is connected to every member and each has taken in what was subscribed here, or after some seconds. */
@@ -194,6 +201,9 @@ function visit(node: LiminalNode, peer: NodeName): RemoteNode {
     node,
     publish: async (channel, payload) => answerTo('publish', await ask(peer, { type: 'publish', channel, payload })),
     members,
+    joined: async () => answerTo('joined', await ask(peer, { type: 'joined' })),
+    connect: async (other) => answerTo('connect', await ask(peer, { type: 'connect', peer: other })),
+    disconnect: async (other) => answerTo('disconnect', await ask(peer, { type: 'disconnect', peer: other })),
     inspection: new RemoteInspection((question) => ask(peer, question)),
     async settle() {
       const names = (await members()).map(({ name }) => name);

@@ -3,9 +3,12 @@ import { describe, expect, it } from 'vitest';
 import {
   channelName,
   connectAddress,
+  discoverySources,
   listenAddress,
+  namePatterns,
   nodeName,
   parseAddress,
+  peerArgument,
   seedAddresses,
   wholeNumber,
 } from '../src/cli/arguments.js';
@@ -23,6 +26,19 @@ describe('arguments of the command line', () => {
     expect(parseAddress('[::1]:1')).toEqual({ host: '::1', port: 1 });
     expect(listenAddress('[::1]:80')).toBe('[::1]:80');
     expect(listenAddress('off')).toBe('off');
+  });
+
+  it('take peers, sources and patterns, and refuse what is none', () => {
+    expect([peerArgument('b@10.0.0.7'), peerArgument('10.0.0.7:1')]).toEqual(['b@10.0.0.7', '10.0.0.7:1']);
+    expect(discoverySources('srv:_a._tcp.b', discoverySources('dns:a, dns:b:7'))).toEqual([
+      'dns:a',
+      'dns:b:7',
+      'srv:_a._tcp.b',
+    ]);
+    expect(namePatterns('b@*', namePatterns('a@h,shop-*@*'))).toEqual(['a@h', 'shop-*@*', 'b@*']);
+    refused(peerArgument, ['', 'b', 'b@', '@h', 'x y@h', '10.0.0.7', '10.0.0.7:0']);
+    refused(discoverySources, ['', 'shop', 'dns:', 'dns:a:x', 'srv:a:7', 'dns:a,,dns:b', 'http://a']);
+    refused(namePatterns, ['', 'a b', 'a,', '(a+)@h']);
   });
 
   it('refuse what is no address', () => {

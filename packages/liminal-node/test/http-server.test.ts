@@ -3,7 +3,8 @@ import { silentLogger } from '@liminal-node/scheduler';
 import { describe, expect, it } from 'vitest';
 import { type Health, type HttpOptions, type HttpServer, startHttp } from '../src/http-server.js';
 
-const READY: Health = { live: true, ready: true, unmet: [] };
+const JOINED = { connected: 1, known: 2, missing: ['127.0.0.1:1 (ECONNREFUSED)'] };
+const READY: Health = { live: true, ready: true, unmet: [], joined: JOINED };
 
 function start(options: Partial<HttpOptions> = {}): Promise<HttpServer> {
   return startHttp({
@@ -22,16 +23,19 @@ describe('the HTTP server', () => {
     const live = await fetch(`http://${http.address}/livez`);
     const ready = await fetch(`http://${http.address}/readyz?verbose`);
     expect([live.status, await live.json()]).toEqual([200, { live: true }]);
-    expect([ready.status, await ready.json()]).toEqual([200, { ready: true }]);
+    expect([ready.status, await ready.json()]).toEqual([200, { ready: true, joined: JOINED }]);
     expect(ready.headers.get('cache-control')).toBe('no-store');
   });
 
   it('answers 503 with the unmet conditions while the node is not ready', async () => {
-    let health: Health = { live: true, ready: false, unmet: ['no seed is connected'] };
+    let health: Health = { live: true, ready: false, unmet: ['no seed is connected'], joined: JOINED };
     await using http = await start({ health: () => health });
     const before = await fetch(`http://${http.address}/readyz`);
-    expect([before.status, await before.json()]).toEqual([503, { ready: false, unmet: ['no seed is connected'] }]);
-    health = { live: false, ready: true, unmet: [] };
+    expect([before.status, await before.json()]).toEqual([
+      503,
+      { ready: false, unmet: ['no seed is connected'], joined: JOINED },
+    ]);
+    health = { live: false, ready: true, unmet: [], joined: JOINED };
     expect((await fetch(`http://${http.address}/readyz`)).status).toBe(200);
     expect((await fetch(`http://${http.address}/livez`)).status).toBe(503);
   });

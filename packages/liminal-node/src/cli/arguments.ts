@@ -69,6 +69,21 @@ export function nodeName(text: string): string {
   }
 }
 
+/** The name of a node, or where it listens. */
+export function peerArgument(text: string): string {
+  return text.includes('@') ? nodeName(text) : connectAddress(text);
+}
+
+/** For `--discover`, which may be repeated and may hold several sources with commas between them. */
+export function discoverySources(text: string, before: readonly string[] = []): readonly string[] {
+  const sources = text.split(',').map((source) => source.trim());
+  const wrong = sources.find((source) => !/^(dns:[^:\s]+(:\d{1,5})?|srv:[^:\s]+)$/.test(source));
+  if (wrong !== undefined) {
+    throw new InvalidArgumentError(`"${wrong}" is no source. Write dns:NAME, dns:NAME:PORT or srv:NAME.`);
+  }
+  return [...before, ...sources];
+}
+
 /** For `--allow`, which may be repeated and may hold several patterns with commas between them. */
 export function namePatterns(text: string, before: readonly string[] = []): readonly string[] {
   const patterns = text.split(',').map((pattern) => pattern.trim());

@@ -35,11 +35,21 @@ async function nodes(flags: AttachmentFlags, cookieFile: string | undefined, con
   const members = await remote.members();
   if (flags.json === true) for (const member of members) await context.stdout.line(memberLine(member));
   else await context.stdout.line(memberTable(members, Date.now()));
+  const { connected, known, missing } = await remote.joined();
+  const line = { event: 'missing', connected, known, missing };
+  if (missing.length > 0) {
+    await context.stderr.line(flags.json === true ? JSON.stringify(line) : missingLine(connected, known, missing));
+  }
   return EXIT.ok;
 }
 
 function memberLine({ name, address, state, since, roundTripMs }: ClusterMember): string {
   return JSON.stringify({ name, address, state, since, roundTripMs: roundTripMs ?? null });
+}
+
+/** What there is besides: nodes that are known and not connected, and why. */
+export function missingLine(connected: number, known: number, missing: readonly string[]): string {
+  return `connected to ${connected} of ${known} known nodes; missing: ${missing.join(', ')}`;
 }
 
 /** @param now wall clock, in ms. */

@@ -3,6 +3,7 @@
  */
 import { Command, type CommanderError } from 'commander';
 import { EXIT } from '../exit-code.js';
+import { connectCommand, disconnectCommand } from './connect-command.js';
 import type { Context } from './context.js';
 import { demoCommand } from './demo/demo-command.js';
 import { CliFailure, EndOfParsing, sentence } from './failure.js';
@@ -34,6 +35,8 @@ const COMMANDS = [
   subscribeCommand,
   publishCommand,
   nodesCommand,
+  connectCommand,
+  disconnectCommand,
   psCommand,
   treeCommand,
   traceCommand,

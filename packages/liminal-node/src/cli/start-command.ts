@@ -14,7 +14,15 @@ import { checkCookieReach, resolveCookie } from '../cookie.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import type { LiminalNode } from '../node.js';
 import { loadApp, runApp } from './app-module.js';
-import { listenAddress, namePatterns, nodeName, parseAddress, seedAddresses, wholeNumber } from './arguments.js';
+import {
+  discoverySources,
+  listenAddress,
+  namePatterns,
+  nodeName,
+  parseAddress,
+  seedAddresses,
+  wholeNumber,
+} from './arguments.js';
 import { logLevelOption } from './attachment.js';
 import { type Context, cookieFileFlag, cookieFileOption, jsonOption } from './context.js';
 import { CliFailure } from './failure.js';
@@ -29,6 +37,7 @@ interface StartFlags extends TlsFlags {
   readonly listen: string;
   readonly http: string;
   readonly seed?: readonly string[];
+  readonly discover?: readonly string[];
   readonly allow?: readonly string[];
   readonly heartbeat: HeartbeatProfile;
   readonly threads?: number;
@@ -78,6 +87,14 @@ export function startCommand(context: Context): Command {
       new Option('--seed <host:port>', 'a node to join; repeat it, or put commas between several')
         .argParser(seedAddresses)
         .env('LIMINAL_SEED'),
+    )
+    .addOption(
+      new Option(
+        '--discover <source>',
+        'dns:NAME[:PORT] or srv:NAME: dial what the DNS has by that name; repeat it, or put commas between several',
+      )
+        .argParser(discoverySources)
+        .env('LIMINAL_DISCOVER'),
     )
     .addOption(
       new Option(
@@ -140,6 +157,7 @@ async function start(flags: StartFlags, cookieFile: string | undefined, context:
     listen: flags.listen,
     http: flags.http,
     seeds: flags.seed ?? [],
+    discover: flags.discover ?? [],
     ...(flags.allow !== undefined && { allow: flags.allow }),
     heartbeat: flags.heartbeat,
     cookie: cookie.value,
