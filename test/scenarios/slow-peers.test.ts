@@ -109,7 +109,7 @@ describe('a thin line', () => {
     const received = collect(b.channel<{ n: number }>('n').subscribe(roomy));
     await viewsEqual(cluster.nodes);
     // What stands in the kernel and in the proxy is of a size that passes within the limit.
-    for (const wire of [cluster.network.wire(0, 1), cluster.network.wire(1, 0)]) wire.bytesPerSecond = 200_000;
+    for (const wire of [cluster.network.wire(0, 1), cluster.network.wire(1, 0)]) wire.bytesPerSecond = 400_000;
     const [session] = a.distribution.sessions();
     const text = 'x'.repeat(50_000);
     for (let n = 0; n < 60; n++) expect((await a.channel('n').publish({ n, text })).nodes).toBe(1);
