@@ -5,7 +5,8 @@
 import type { Envelope } from '@liminal-node/channels';
 import type { DownMessage, ExitMessage, NodeName, Pid, ProcessDefinition, Ref, Self } from '@liminal-node/scheduler';
 import type { Api } from './api.js';
-import type { Life } from './life.js';
+import { askEcho } from './echo.js';
+import { type Life, nodeName } from './life.js';
 import { CHANNELS, type Load } from './schedule.js';
 
 /** From one actor to another. */
@@ -20,8 +21,15 @@ type Command = { readonly step: number } | { readonly closed: string } | { reado
 
 type Message = Command | Told | ExitMessage | DownMessage | Envelope<Told>;
 
+const TOLD_TO_EXIT = 'told to exit';
+
+/** Monitors at once. */
+const MANY = 20;
+
 interface Watch {
   readonly target: Pid | undefined;
+  /** Where a name was monitored. */
+  readonly name?: { readonly name: string; readonly host: number };
   state: 'open' | 'down' | 'ended';
   /** Whether a session with the life of the target was up at the node when the monitor was made. */
   readonly wasUp: boolean;
@@ -48,6 +56,10 @@ export class Actor {
   /** Senders of other nodes whose end, with a reason of their own, was told. */
   readonly over = new Set<Pid>();
   name: string | undefined;
+  /** All that it ever had. */
+  readonly names = new Set<string>();
+  /** Calls that have no outcome yet. */
+  calls = 0;
   numbers = 0;
 
   constructor(key: number, self: Self, life: Life, thread: number) {
@@ -197,7 +209,12 @@ function receiveDown(world: Stage, actor: Actor, { ref, pid, reason }: DownMessa
 
 function receiveExit(world: Stage, actor: Actor, { from, reason }: ExitMessage): void {
   world.note(`${actor.pid} is told exit of ${from}: ${JSON.stringify(reason)}`);
-  if (reason === 'told to exit') return;
+  if (reason === TOLD_TO_EXIT) {
+    // By somebody who lives; or by a link with somebody who was told so himself, and did not trap it.
+    return world.later(() => {
+      if (world.byPid.get(from)?.hasEnded === true) actor.links.delete(from);
+    });
+  }
   actor.links.delete(from);
   const bond = bondOf(actor.pid, from);
   const left = world.bonds.get(bond) ?? 0;
@@ -243,10 +260,20 @@ function act(world: Stage, actor: Actor, step: Load): void {
     case 'send':
       world.counts.sent++;
       return self.send((target as Actor).pid, told(actor, (target as Actor).pid, step.bytes));
+    case 'talk': {
+      const { pid } = target as Actor;
+      for (const bytes of [step.bytes, 1, 1]) {
+        world.counts.sent++;
+        self.send(pid, told(actor, pid, bytes));
+      }
+      world.counts.published++;
+      ignoreFailure(world.api.channels.channelOf(self, CHANNELS[0] as string).publish(told(actor, undefined, 1)));
+      return step.ends ? self.exit('done') : undefined;
+    }
     case 'exit':
       return self.exit('done');
     case 'exitOther':
-      return self.exitProcess((target as Actor).pid, 'told to exit');
+      return self.exitProcess((target as Actor).pid, TOLD_TO_EXIT);
     case 'link': {
       const { pid } = target as Actor;
       actor.links.set(pid, (actor.links.get(pid) ?? 0) + 1);
@@ -259,6 +286,9 @@ function act(world: Stage, actor: Actor, step: Load): void {
       return self.unlink((target as Actor).pid);
     case 'monitor':
       return monitor(actor, target as Actor);
+    case 'watchMuch':
+      for (let count = 0; count < MANY; count++) monitor(actor, target as Actor);
+      return;
     case 'demonitor': {
       const [ref] = [...actor.watches].find(([, { state }]) => state === 'open') ?? [];
       const watch = ref === undefined ? undefined : actor.watches.get(ref);
@@ -269,6 +299,7 @@ function act(world: Stage, actor: Actor, step: Load): void {
       return ignoreFailure(
         self.register(step.name).then(() => {
           actor.name = step.name;
+          actor.names.add(step.name);
         }),
       );
     case 'unregister':
@@ -277,14 +308,15 @@ function act(world: Stage, actor: Actor, step: Load): void {
       return;
     case 'sendName':
       world.counts.sent++;
-      return self.send({ name: step.name, node: `n${step.host}@sim` as NodeName }, told(actor, undefined, 1));
+      return self.send({ name: step.name, node: nodeName(step.host) }, told(actor, undefined, 1));
     case 'monitorName': {
-      const ref = self.monitor({ name: step.name, node: `n${step.host}@sim` as NodeName });
-      actor.watches.set(ref, { target: undefined, state: 'open', wasUp: false });
+      const { name, host } = step;
+      const ref = self.monitor({ name, node: nodeName(host) });
+      actor.watches.set(ref, { target: undefined, name: { name, host }, state: 'open', wasUp: false });
       return;
     }
     case 'call':
-      return;
+      return askEcho(world, actor, nodeName(step.host));
     default:
       step satisfies never;
   }

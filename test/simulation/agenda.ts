@@ -10,8 +10,8 @@ import { Loop, type Timeline } from './timeline.js';
 /** The longest delay of a step of a lane, in ms; each lane draws one. */
 const DELAYS = [0, 0.05, 0.05, 0.3, 2, 15];
 
-/** The longest delay between a turn of an event loop and the next, in ms. */
-const TURN_MS = 0.05;
+/** The longest delay between a turn of an event loop and the next, in ms; each thread draws one. */
+const TURNS = [0.05, 0.05, 0.05, 1, 8];
 
 interface LaneStep {
   readonly run: () => void;
@@ -134,7 +134,7 @@ export class TimedWorld {
   #make(thread: number): { environment: Environment; turns: TimedLane } {
     const timeline = this.#timeline;
     const loop = this.loop(thread);
-    const turns = this.lane(thread, 'turns', TURN_MS);
+    const turns = this.lane(thread, 'turns', TURNS[Math.floor(this.#random() * TURNS.length)]);
     const random = randomFrom(this.#random() * 2 ** 32);
     const environment: Environment = {
       now: () => timeline.now,

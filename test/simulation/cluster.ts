@@ -7,11 +7,13 @@ import type { NodeName, Pid } from '@liminal-node/scheduler';
 import { randomFrom } from '../../packages/scheduler/src/testing/random.js';
 import { type Actor, actorProcess, enter, type Stage } from './actors.js';
 import type { Api } from './api.js';
+import { startEcho } from './echo.js';
 import { inject } from './faults.js';
 import { lastWords, unheard } from './last-words.js';
+import { restingBooks, uncountedLosses } from './ledger.js';
 import { Life } from './life.js';
 import { Network } from './network.js';
-import { closingDifferences, differences, isAlive } from './quiet.js';
+import { closingDifferences, differences, flapping, isAlive } from './quiet.js';
 import type { Fault, Load, Plan, Step } from './schedule.js';
 import { drive, Loop, Timeline } from './timeline.js';
 
@@ -20,8 +22,11 @@ const SETTLE_MS = 20_000;
 
 const LOOK_MS = 250;
 
-/** What is sent after the faults has so long to arrive, in ms. */
-const LAST_WORDS_MS = 1_500;
+/** What is sent after the faults has so long to arrive, in ms, */
+const ARRIVE_MS = 600;
+
+/** and where updates of groups may be dropped, so long to be found missing as well. */
+const REPAIR_MS = 1_600;
 
 export interface Outcome {
   /** What must not be, the first that was seen; undefined for a good run. */
@@ -136,8 +141,8 @@ export class Cluster implements Stage {
       threads: plan.threads,
       seeds: plan.isMeshKnown ? others : others.filter((other) => other === 0),
       tuning: {
-        heartbeatIntervalMs: 500,
-        heartbeatTimeoutMs: 1_500,
+        heartbeatIntervalMs: 600,
+        heartbeatTimeoutMs: 1_200,
         handshakeTimeoutMs: 1_000,
         writeTimeoutMs: 1_500,
         leaveTimeoutMs: 500,
@@ -156,7 +161,10 @@ export class Cluster implements Stage {
     this.lives.push(life);
     this.current[host] = life;
     this.note(`${life.name}/${life.creation} begins`);
-    life.start().catch((error: unknown) => {
+    const started = life.start().then(() => {
+      if (plan.steps.some((step) => step.do === 'call')) startEcho(api, life);
+    });
+    started.catch((error: unknown) => {
       if (life.isLiving) this.fail(`${life.name} does not start: ${error}`);
     });
   }
@@ -224,13 +232,14 @@ export class Cluster implements Stage {
   #lastWords(): void {
     this.note('at rest');
     const expected = lastWords(this);
-    this.timeline.after(LAST_WORDS_MS, this.loop, () => {
-      const found = differences(this) ?? unheard(this, expected);
+    const arriveMs = this.plan.heldBudget === undefined ? ARRIVE_MS : REPAIR_MS;
+    this.timeline.after(arriveMs, this.loop, () => {
+      const found = differences(this) ?? unheard(this, expected) ?? restingBooks(this) ?? flapping(this);
       if (found !== undefined) return this.fail(`after it was at rest: ${found}`);
       for (const actor of this.actors.values()) {
         if (actor.key % 2 === 0 && isAlive(actor, this.living)) actor.life.scheduler.exitProcess(actor.pid, 'kill');
       }
-      this.timeline.after(LAST_WORDS_MS, this.loop, () => this.#lookOnceMore());
+      this.timeline.after(arriveMs, this.loop, () => this.#lookOnceMore());
     });
   }
 
@@ -242,9 +251,13 @@ export class Cluster implements Stage {
 
   /** Stops every node: nothing is left behind. */
   #close(): void {
-    Promise.all(this.living.map((life) => life.stop())).then(
-      () => {
-        const found = closingDifferences(this);
+    const closing = async (): Promise<string | undefined> => {
+      const uncounted = await uncountedLosses(this);
+      await Promise.all(this.living.map((life) => life.stop()));
+      return uncounted ?? closingDifferences(this);
+    };
+    closing().then(
+      (found) => {
         if (found !== undefined) this.fail(found);
         this.isOver = true;
       },

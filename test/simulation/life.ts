@@ -12,8 +12,10 @@ import type { Pg, PgTuning } from '@liminal-node/pg';
 import type { NodeName, Scheduler, SchedulerOptions, SignalEndpoint } from '@liminal-node/scheduler';
 import { TimedWorld } from './agenda.js';
 import type { Api } from './api.js';
+import { faultOfDown, isData } from './ledger.js';
 import { Network } from './network.js';
 import type { Loop, Timeline } from './timeline.js';
+import type { End } from './wire.js';
 
 export interface LifeOptions {
   readonly api: Api;
@@ -54,12 +56,16 @@ export class Life {
   readonly up = new Map<NodeName, Session>();
   /** Sessions that have gone down, by node and creation. */
   readonly downs = new Map<string, number>();
+  /** Frames that distribution has refused to take, as it said. */
+  dropped = 0;
   scheduler!: Scheduler;
   distribution!: Distribution;
   pg!: Pg;
   channels!: Channels;
   sync!: ClusterSync;
   readonly #options: LifeOptions;
+  /** Of the connection that carries each session. */
+  readonly #ends = new Map<Session, End | undefined>();
 
   constructor(options: LifeOptions) {
     const { api, timeline, host, creation, seed } = options;
@@ -132,9 +138,10 @@ export class Life {
 
   /** The distribution, with a look at what goes up from it. */
   #watched(distribution: Distribution): Distribution {
-    const { fail, note } = this.#options;
+    const { fail, note, network } = this.#options;
     let newest = 0;
-    distribution.onMembership('groups', ({ type, session }) => {
+    distribution.onMembership('groups', (event) => {
+      const { type, session } = event;
       note(`${this.name} ${type} ${session.node}/${session.creation} ${session.id}`);
       const known = this.up.get(session.node);
       if (type === 'up') {
@@ -142,9 +149,12 @@ export class Life {
         if (session.id <= newest) fail(`${this.name} has a session ${session.id} after ${newest}`);
         newest = session.id;
         this.up.set(session.node, session);
+        this.#ends.set(session, network.carry((session as Session & { remoteAddress: string }).remoteAddress, session));
       } else {
         if (known !== session) fail(`${this.name} is told that ${session.node} is down, which was not up`);
         this.up.delete(session.node);
+        const fault = faultOfDown(network, this.#ends.get(session), event);
+        if (fault !== undefined) fail(`${this.name} ${fault}`);
         const life = `${session.node}/${session.creation}`;
         this.downs.set(life, (this.downs.get(life) ?? 0) + 1);
       }
@@ -155,9 +165,19 @@ export class Life {
         if (this.up.get(session.node) !== session) {
           fail(`${this.name} is given a frame ${type} of session ${session.id} with ${session.node}, which is not up`);
         }
+        if (isData(type, body)) {
+          const end = this.#ends.get(session);
+          if (end !== undefined) end.dataReceived++;
+        }
         handler(session, body);
       });
-    return Object.assign(distribution, { onFrame });
+    const send = distribution.send.bind(distribution);
+    const counting: Distribution['send'] = (...args) => {
+      const outcome = send(...args);
+      if (outcome === 'dropped') this.dropped++;
+      return outcome;
+    };
+    return Object.assign(distribution, { onFrame, send: counting });
   }
 
   #watchedEndpoint(): SignalEndpoint {

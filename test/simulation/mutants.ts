@@ -15,8 +15,8 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
   'a join is told a turn after the subscription is remembered': [
     {
       file: 'pg/scope.js',
-      from: "this.#step({ type: 'join', group, pid });",
-      to: "this.#options.environment.setImmediate(() => this.#step({ type: 'join', group, pid }));",
+      from: "this.#join({ type: 'join', group, pid }, 1);",
+      to: "this.#options.environment.setImmediate(() => this.#join({ type: 'join', group, pid }, 1));",
     },
   ],
   'the old connection stays open where another takes its place': [
@@ -98,6 +98,71 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
       to: 'if (view.version === undefined)',
     },
   ],
+  'a snapshot is made early and sent late': [
+    {
+      file: 'pg/scope.js',
+      from: 'for (const frame of effect.frames) this.#send(effect.to, frame);',
+      to: `for (const frame of effect.frames) {
+        if (frame.type === 'snapshot') this.#options.environment.setImmediate(() => this.#send(effect.to, frame));
+        else this.#send(effect.to, frame);
+      }`,
+    },
+  ],
+  'members are purged late, and by the name of their node': [
+    {
+      file: 'pg/scope.js',
+      from: "this.#step(type === 'up' ? { type, session, ask: false } : { type, session });",
+      to: `if (type === 'up') this.#step({ type, session, ask: false });
+      else this.#options.environment.setImmediate(() => this.#step({ type, session }));`,
+    },
+    {
+      file: 'pg/group-state.js',
+      from: 'const view = this.remote.view(session); if (view === undefined) return this.#notCurrent(session); return this.remote.close(view).map(tell);',
+      to: 'const view = this.remote.viewOf(session.node); return view === undefined ? [] : this.remote.close(view).map(tell);',
+    },
+  ],
+  'each side of a crossing takes the other': [
+    {
+      file: 'distribution/install.js',
+      from: "return !dialledByUs && candidate.ownProofPending && weWin ? 'duplicate' : 'install';",
+      to: "return 'install';",
+    },
+  ],
+  'a frame that must be delivered is lost where its queue is full': [
+    {
+      file: 'distribution/live-session.js',
+      from: "if (lane === 'data') return 'dropped';",
+      to: "return lane === 'data' ? 'dropped' : 'queued';",
+    },
+  ],
+  'an exit or a down overtakes what its process has sent': [
+    {
+      file: 'distribution/remote-signals.js',
+      from: "const lane = mustDeliver ? 'signal' : 'data';",
+      to: "const lane = mustDeliver ? 'control' : 'data';",
+    },
+  ],
+  'what a process sends is in two flows, of long and of short frames': [
+    {
+      file: 'distribution/outbound-queue.js',
+      from: 'else this.#flows.push(flow, frame);',
+      to: 'else this.#flows.push(body.length > 1_000 ? flow : -1, frame);',
+    },
+  ],
+  'a node holds its own stall against its peers': [
+    {
+      file: 'distribution/patience.js',
+      from: 'const late = environment.now() - dueAt > delayMs / 2; environment.setImmediate(() => { environment.setImmediate(() => { if (!cancelled) callback(late); }); });',
+      to: 'if (!cancelled) callback(false);',
+    },
+  ],
+  'a reply goes to the mailbox of the caller, where a late one answers the next call': [
+    {
+      file: 'scheduler/behaviours/call.js',
+      from: "self.send(target, { signal: 'call', name, args, from: caller.pid });",
+      to: "self.send(target, { signal: 'call', name, args, from: self.pid });",
+    },
+  ],
   'links across a lost session are not ended': [
     {
       file: 'distribution/remote-signals.js',
@@ -141,7 +206,7 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
   'a frame that is cut within its length is read wrongly': [
     {
       file: 'distribution/frame.js',
-      from: 'if (at < chunk.length) this.#hold(chunk.subarray(at), 0);',
+      from: 'this.#hold(chunk.subarray(at), 0);',
       to: 'if (chunk.length - at >= LENGTH_BYTES) this.#hold(chunk.subarray(at), 0);',
     },
   ],
@@ -150,6 +215,20 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
       file: 'distribution/outbound-queue.js',
       from: 'this.#dataBytes -= batch.dataBytes;',
       to: '',
+    },
+  ],
+  'a drop over the budget is not counted': [
+    {
+      file: 'distribution/live-session.js',
+      from: 'count(this.#counters.dropped, reason);',
+      to: '',
+    },
+  ],
+  'what waits in the queue of a session that goes down is not counted': [
+    {
+      file: 'distribution/live-session.js',
+      from: 'const { dropped, uncertain } = this.#queue.clear();',
+      to: 'const { dropped, uncertain } = { dropped: 0, uncertain: 0 };',
     },
   ],
   'a timer is left behind by a session that is over': [

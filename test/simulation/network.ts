@@ -3,7 +3,7 @@
  * at a time. Each direction between two hosts is a way of its own, which can be slow or blocked: what is blocked stays
  * under way, as with TCP, and comes later.
  */
-import type { Connection, ConnectionHandlers, Transport } from '@liminal-node/distribution';
+import type { Connection, ConnectionHandlers, Session, Transport } from '@liminal-node/distribution';
 import { Loop, type Timeline } from './timeline.js';
 import { End, type Notice, Stream, type Way, type WireWorld } from './wire.js';
 
@@ -34,7 +34,13 @@ export class Network {
   readonly #ways = new Map<number, Way>();
   readonly #listening = new Map<number, Listening>();
   readonly #longestMs: () => number;
-  #accepted = 0;
+  /** By what each calls the other's address, which is unique here. */
+  readonly #ends = new Map<string, { readonly end: End; readonly wire: Wire }>();
+  /** Every connection on which a session came up at both ends. */
+  readonly carried = new Set<Wire>();
+  /** Connections that are no more. */
+  readonly ended = new Set<Wire>();
+  #dialled = 0;
 
   /** @param lost hears of bytes that were sent and did not arrive. */
   constructor(timeline: Timeline, random: () => number, lost: WireWorld['lost']) {
@@ -135,7 +141,8 @@ export class Network {
   }
 
   #settle(wire: Wire): void {
-    if (!wire.dialler.isOpen && wire.acceptor?.isOpen !== true) this.wires.delete(wire);
+    if (wire.dialler.isOpen || wire.acceptor?.isOpen === true || !this.wires.delete(wire)) return;
+    this.ended.add(wire);
   }
 
   #dial(from: number, to: number, home: Loop, handlers: ConnectionHandlers): Connection {
@@ -163,7 +170,25 @@ export class Network {
       else this.#accept(wire, to, listening, settle);
     };
     timeline.after(delay(), loop, attempt);
-    return dialler.connection(Network.addressOf(to));
+    const remoteAddress = `${Network.addressOf(to)} (${this.#dialled++})`;
+    this.#ends.set(remoteAddress, { end: dialler, wire });
+    return dialler.connection(remoteAddress);
+  }
+
+  /** A session has come up. @param remoteAddress as its connection has it. @returns its end of the connection. */
+  carry(remoteAddress: string, session: Session): End | undefined {
+    const found = this.#ends.get(remoteAddress);
+    if (found === undefined) return undefined;
+    const { end, wire } = found;
+    end.session = session;
+    if (wire.dialler.session !== undefined && wire.acceptor?.session !== undefined) this.carried.add(wire);
+    return end;
+  }
+
+  /** What leads to an end. */
+  towards(end: End): Stream | undefined {
+    for (const wire of this.wires) for (const stream of wire.streams) if (stream.to === end) return stream;
+    return undefined;
   }
 
   /** The kernels have shaken hands: each end hears of it in its own time, ahead of all that the other sends. */
@@ -177,7 +202,8 @@ export class Network {
     back.to = dialler;
     const out = wire.streams[0] as Stream;
     out.to = acceptor;
-    const remoteAddress = `host${dialler.host}:${50_000 + this.#accepted++}`;
+    const remoteAddress = `host${dialler.host}:${50_000 + this.#dialled++}`;
+    this.#ends.set(remoteAddress, { end: acceptor, wire });
     out.call(() => {
       if (acceptor.isOpen) acceptor.handlers = accept(acceptor.connection(remoteAddress));
     });

@@ -3,13 +3,14 @@ import type { Pid } from '@liminal-node/scheduler';
 import type { Actor } from './actors.js';
 import type { Cluster } from './cluster.js';
 import type { Life } from './life.js';
+import { NAMES } from './schedule.js';
 
 /** The first difference; undefined for a cluster at rest. */
 export function differences(cluster: Cluster): string | undefined {
   const { living, plan } = cluster;
   if (living.length < plan.hosts) return `${plan.hosts - living.length} nodes are not running`;
   for (const life of living) {
-    const found = meshOf(life, living) ?? viewOf(life, living, cluster);
+    const found = meshOf(life, living) ?? viewOf(life, living, cluster) ?? namesOf(life, cluster);
     if (found !== undefined) return found;
   }
   for (const [step, actor] of cluster.outstanding) {
@@ -53,15 +54,34 @@ function viewOf({ name, pg }: Life, living: readonly Life[], { actors }: Cluster
   return undefined;
 }
 
+/** A name that a node gives to nobody or to the wrong one. */
+function namesOf({ name: node, scheduler }: Life, { actors, byPid, living }: Cluster): string | undefined {
+  for (const name of NAMES) {
+    const pid = scheduler.whereis(name);
+    const holder = [...actors.values()].find(
+      (actor) => actor.life.name === node && actor.name === name && isAlive(actor, living),
+    );
+    if (holder !== undefined && pid !== holder.pid) return `${node} gives ${name} to ${pid}, and ${holder.pid} has it`;
+    const given = pid === undefined ? undefined : byPid.get(pid);
+    if (given !== undefined && !isAlive(given, living)) return `${node} gives ${name} to ${pid}, which is over`;
+  }
+  return undefined;
+}
+
 /** A process that monitors a process which is over, or is linked with it, and was not told. */
 function waitingFor({ actors, byPid, living }: Cluster): string | undefined {
   const isOver = (pid: Pid): boolean => {
     const target = byPid.get(pid);
     return target === undefined || !isAlive(target, living);
   };
+  const isHeld = ({ name, host }: { name: string; host: number }): boolean =>
+    [...actors.values()].some((other) => other.life.host === host && other.names.has(name) && isAlive(other, living));
   for (const actor of actors.values()) {
     if (!isAlive(actor, living)) continue;
-    for (const [ref, { target, state }] of actor.watches) {
+    if (actor.calls > 0) return `${actor.pid} waits for the answer to ${actor.calls} calls`;
+    for (const [ref, { target, name, state }] of actor.watches) {
+      if (state === 'open' && name !== undefined && !isHeld(name))
+        return `${actor.pid} still monitors ${JSON.stringify(name)} by ${ref}`;
       if (state !== 'open' || target === undefined || !isOver(target)) continue;
       return `${actor.pid} still monitors ${target}, which is over, by ${ref}`;
     }
@@ -73,6 +93,17 @@ function waitingFor({ actors, byPid, living }: Cluster): string | undefined {
 
 export function isAlive({ hasEnded, life }: Actor, living: readonly Life[]): boolean {
   return !hasEnded && living.includes(life);
+}
+
+/** Without a fault, one session comes up between two nodes, however many connections cross, and stays. */
+export function flapping({ living, plan }: Cluster): string | undefined {
+  if (plan.controlBudget !== undefined || plan.steps.some((step) => !('actor' in step))) return undefined;
+  for (const { name, distribution } of living) {
+    const { sessionsUp } = distribution.counters;
+    if (sessionsUp !== plan.hosts - 1)
+      return `${name} had ${sessionsUp} sessions with ${plan.hosts - 1} peers, and no fault`;
+  }
+  return undefined;
 }
 
 /** What is left behind when all nodes have stopped. */
@@ -93,9 +124,11 @@ export function closingDifferences({ lives, network, timeline, plan: { heldBudge
  * What an order of signals that is kept never causes, and nobody here sends.
  * @param isAllTold no update of groups was dropped, so that none can be missed.
  */
-function miscounts({ name, distribution, pg, scheduler }: Life, isAllTold: boolean): string | undefined {
+function miscounts({ name, distribution, pg, scheduler, dropped }: Life, isAllTold: boolean): string | undefined {
   if (scheduler === undefined || distribution === undefined || pg === undefined) return undefined;
-  const { protocolErrors, listenerErrors } = distribution.counters;
+  const { protocolErrors, listenerErrors, dropped: counted } = distribution.counters;
+  const overBudget = counted['data budget'] ?? 0;
+  if (overBudget !== dropped) return `${name} has dropped ${dropped} frames over a budget, and counted ${overBudget}`;
   if (Object.keys(protocolErrors).length > 0) return `${name} says of peers: ${JSON.stringify(protocolErrors)}`;
   if (listenerErrors > 0) return `${name} has ${listenerErrors} errors of listeners`;
   const { refused } = pg.counters;

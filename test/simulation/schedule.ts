@@ -12,8 +12,13 @@ export type Load =
   | { readonly do: 'subscribe' | 'unsubscribe'; readonly actor: number; readonly channel: string }
   | { readonly do: 'publish'; readonly actor: number; readonly channel: string; readonly bytes: number }
   | { readonly do: 'send'; readonly actor: number; readonly to: number; readonly bytes: number }
+  /** Messages, the first a long one, in one turn; and where `ends`, the end in the same turn. */
+  | { readonly do: 'talk'; readonly actor: number; readonly to: number; readonly bytes: number; readonly ends: boolean }
+  /** Many monitors in one turn, more than the smallest budget of what must be delivered has room for. */
+  | { readonly do: 'watchMuch'; readonly actor: number; readonly to: number }
   | { readonly do: 'exit' | 'kill'; readonly actor: number }
-  | { readonly do: 'exitOther' | 'link' | 'unlink' | 'monitor' | 'call'; readonly actor: number; readonly to: number }
+  | { readonly do: 'exitOther' | 'link' | 'unlink' | 'monitor'; readonly actor: number; readonly to: number }
+  | { readonly do: 'call'; readonly actor: number; readonly host: number }
   | { readonly do: 'demonitor' | 'unregister'; readonly actor: number }
   | { readonly do: 'register'; readonly actor: number; readonly name: string }
   | { readonly do: 'sendName' | 'monitorName'; readonly actor: number; readonly name: string; readonly host: number };
@@ -62,7 +67,7 @@ export interface Plan {
 }
 
 export const CHANNELS = ['x', 'y'];
-const NAMES = ['one', 'two'];
+export const NAMES = ['one', 'two'];
 
 /** How often each kind of load is drawn. */
 const LOAD: Readonly<Record<Load['do'], number>> = {
@@ -71,12 +76,14 @@ const LOAD: Readonly<Record<Load['do'], number>> = {
   unsubscribe: 8,
   publish: 16,
   send: 10,
+  talk: 8,
   exit: 3,
   kill: 2,
   exitOther: 2,
   link: 6,
   unlink: 2,
   monitor: 8,
+  watchMuch: 2,
   demonitor: 2,
   call: 4,
   register: 4,
@@ -156,8 +163,8 @@ export function planOf(seed: number): Plan {
     threads,
     isMeshKnown: draw.below(2) === 0,
     dataBudget: draw.of(undefined, undefined, 2_000),
-    controlBudget: draw.of(undefined, undefined, undefined, 1_500),
-    heldBudget: draw.of(undefined, undefined, undefined, 1),
+    controlBudget: draw.of(undefined, undefined, undefined, 600),
+    heldBudget: draw.of(undefined, undefined, 1),
     endMs,
     steps,
   };
@@ -173,6 +180,14 @@ function load(draw: Draw, kind: Exclude<Load['do'], 'spawn'>, actor: () => numbe
       return { do: kind, actor: one, channel: draw.of(...CHANNELS), bytes: draw.of(1, 1, 1, 300, 3_000) };
     case 'send':
       return { do: kind, actor: one, to: actor(), bytes: draw.of(1, 1, 1, 300, 3_000, 100_000) };
+    case 'talk':
+      return {
+        do: kind,
+        actor: one,
+        to: actor(),
+        bytes: draw.of(1, 3_000, 100_000, 100_000),
+        ends: draw.below(2) === 0,
+      };
     case 'exit':
     case 'kill':
     case 'demonitor':
@@ -182,8 +197,10 @@ function load(draw: Draw, kind: Exclude<Load['do'], 'spawn'>, actor: () => numbe
     case 'link':
     case 'unlink':
     case 'monitor':
-    case 'call':
+    case 'watchMuch':
       return { do: kind, actor: one, to: actor() };
+    case 'call':
+      return { do: kind, actor: one, host: draw.below(hosts) };
     case 'register':
       return { do: kind, actor: one, name: draw.of(...NAMES) };
     case 'sendName':

@@ -8,7 +8,7 @@
  * 4. `lose` is the network's doing: of what is under way some arrives, up to any byte, and the rest does not. Each end
  *    notices at a time of its own, or only where it writes, or never.
  */
-import type { Connection, ConnectionHandlers } from '@liminal-node/distribution';
+import type { Connection, ConnectionHandlers, Session } from '@liminal-node/distribution';
 import type { Loop, Timeline } from './timeline.js';
 
 /** One direction between two hosts. */
@@ -73,6 +73,12 @@ export class Stream {
   /** Bytes that the kernels hold. */
   get underWay(): number {
     return this.#underWay;
+  }
+
+  /** Whether bytes have arrived that the receiver has not read. */
+  get hasUnread(): boolean {
+    const [next] = this.#items;
+    return next?.type === 'data' && next.readyAt <= this.#world.timeline.now && !this.way.blocked;
   }
 
   get hasUnwritten(): boolean {
@@ -192,8 +198,10 @@ export class Stream {
     switch (item.type) {
       case 'data':
         this.#underWay -= item.bytes.length;
-        if (this.to?.isOpen === true) this.to.handlers?.data(item.bytes);
-        else {
+        if (this.to?.isOpen === true) {
+          this.to.lastDataAt = this.#world.timeline.now;
+          this.to.handlers?.data(item.bytes);
+        } else {
           this.#world.lost(item.bytes, this);
           this.to?.answerLate();
         }
@@ -222,6 +230,11 @@ export class End {
   /** What it writes to. */
   out: Stream | undefined;
   isOpen = true;
+  /** When bytes came for the last time. */
+  lastDataAt = 0;
+  /** The session that it carries, and the frames of the data lane that have come on it. */
+  session: Session | undefined;
+  dataReceived = 0;
   readonly #timeline: Timeline;
   readonly #random: () => number;
   readonly #onClosed: () => void;
