@@ -1,6 +1,7 @@
 /** A program's handle for one channel. */
 import type { Pid } from '@liminal-node/scheduler';
 import type { Channels } from './channels.js';
+import type { Gap } from './loss.js';
 import type { PublishOptions, Receipt } from './receipt.js';
 import { type PayloadSchema, validatePayload } from './schema.js';
 import type { ClusterSubscribeOptions, SubscribeOptions, Subscription } from './subscription.js';
@@ -28,36 +29,51 @@ export class Channel<T = unknown> {
   }
 
   /**
-   * Publishes in the name of the program. Publishes are sent in the order of the calls, awaited or not.
+   * Publishes in the name of the program. Publishes are sent in the order of the calls, awaited or not. With
+   * `whenFull: 'wait'` it resolves when there was room for it everywhere, or the wait is over: the receipt says which.
    * Rejects with PayloadError where the payload does not fit the schema, with NotPortableError where it is no
-   * portable value, with PayloadTooLargeError, and with ChannelsClosedError; nobody receives it then.
+   * portable value, with PayloadTooLargeError, with ChannelsClosedError, and with the reason of a signal that was
+   * aborted before; nobody receives it then.
    */
   async publish(payload: T, options: PublishOptions = {}): Promise<Receipt> {
     const valid = validatePayload(this.name, this.#schema, payload);
-    const { flushed, ...receipt } = this.#channels.publish(this.name, valid, options);
+    const { receipt, flushed } = this.#channels.publish(this.name, valid, options);
+    const settled = receipt instanceof Promise ? await receipt : receipt;
     if (options.flush) await flushed();
-    return receipt;
+    return settled;
   }
 
   /** Subscribes the program. Envelopes published on this node after the call, and soon those of other nodes, arrive. */
+  subscribe(options: SubscribeOptions & { readonly gaps: true }): Subscription<T, Gap>;
   subscribe(options?: SubscribeOptions): Subscription<T>;
   /**
    * Subscribes the program, and resolves when every node that is connected now has acknowledged that, or is connected no
    * more: what is published there afterwards arrives. Rejects with NotAcknowledgedError (ERR_LIMINAL_NOT_ACKNOWLEDGED),
    * which names those that have not, after `timeoutMs`, and with the signal's reason; nothing is subscribed then.
    */
+  subscribe(options: ClusterSubscribeOptions & { readonly gaps: true }): Promise<Subscription<T, Gap>>;
   subscribe(options: ClusterSubscribeOptions): Promise<Subscription<T>>;
-  /** Subscribes a process of this node, until `close` or its end. @throws TypeError for a process of another node. */
-  subscribe(pid: Pid): ProcessSubscription;
+  /**
+   * Subscribes a process of this node, until `close` or its end. With `gaps` it gets a `Gap` where envelopes are missing
+   * that were lost on the way; what its own mailbox drops, it is told by the option `gaps` of its mailbox.
+   * @throws TypeError for a process of another node.
+   */
+  subscribe(pid: Pid, options?: { readonly gaps?: boolean }): ProcessSubscription;
   subscribe(
     target?: SubscribeOptions | ClusterSubscribeOptions | Pid,
-  ): Subscription<T> | ProcessSubscription | Promise<Subscription<T>> {
+    options?: { readonly gaps?: boolean },
+  ):
+    | Subscription<T>
+    | Subscription<T, Gap>
+    | ProcessSubscription
+    | Promise<Subscription<T>>
+    | Promise<Subscription<T, Gap>> {
     if (typeof target !== 'string') {
       return isForCluster(target)
         ? this.#subscribeAcknowledged(target)
         : this.#channels.subscribe<T>(this.name, target);
     }
-    this.#channels.subscribeProcess(this.name, target);
+    this.#channels.subscribeProcess(this.name, target, options);
     let open = true;
     const close = (): void => {
       if (open) this.#channels.unsubscribeProcess(this.name, target);

@@ -5,6 +5,10 @@
  * in each thread; then the observer hears of it and says what became of it beyond this node. A publish that
  * comes from another node goes to the local subscribers of that moment and no further.
  *
+ * What does not reach a subscriber is in the publisher's receipt, as far as its node can know, and is told to the
+ * subscribers that ask for gaps: what a peer could not send (`receiveLoss`), what a thread had no room for
+ * (`untold-gaps.ts`), what was lost with a connection (`peerLost`), and, by its own mailbox, what its bound dropped.
+ *
  * Guarantees: what one process publishes to one channel reaches each subscriber in that order, at most once.
  * Who subscribed before a publish on the same node is given it, who unsubscribed before is not.
  */
@@ -14,6 +18,7 @@ import {
   encodeValue,
   type Logger,
   type NodeLife,
+  type NodeName,
   type Pid,
   type Scheduler,
   SharedMessage,
@@ -21,13 +26,16 @@ import {
 import { Channel, type ChannelOptions } from './channel.js';
 import { checkChannelName, type EnvelopeHead } from './envelope.js';
 import { ChannelsClosedError, PayloadTooLargeError } from './errors.js';
+import { decodeLoss, type Gap, type Loss, type LossReason } from './loss.js';
 import type { AcknowledgeOptions, ClusterObserver, RemoteReceipt } from './observer.js';
 import { type ChannelsOptions, resolveChannelsOptions } from './options.js';
 import { answerProcesses } from './process-channel.js';
 import { checkHead, decodePublication, encodePublication, envelopeBytes } from './publication.js';
 import type { PublishOptions, Receipt } from './receipt.js';
+import { checkWait, waitForRoom } from './room.js';
 import { type SubscribeOptions, Subscription } from './subscription.js';
 import { Subscriptions } from './subscriptions.js';
+import { UntoldGaps } from './untold-gaps.js';
 
 export interface ChannelsCounters {
   /** Publishes on this node. */
@@ -37,23 +45,40 @@ export interface ChannelsCounters {
   /** Local subscribers that were given an envelope. */
   delivered: number;
   /** Envelopes that did not reach a subscriber, by reason. */
-  readonly dropped: Record<'mailbox full' | 'remote' | 'no subscriber', number>;
+  readonly dropped: Record<'mailbox full' | 'thread queue full' | 'remote' | 'no subscriber', number>;
+  /** Publishes that waited for room at another node. */
+  waited: number;
+  /** Envelopes that other nodes said they could not send to the subscribers here, by the reason that they gave. */
+  readonly missed: Partial<Record<LossReason, number>>;
 }
 
-const nobodyElse: RemoteReceipt = { nodes: 0, dropped: 0, flushed: async () => {} };
+const NO_LOSSES: readonly Loss[] = [];
+
+const nobodyElse: RemoteReceipt = { nodes: 0, losses: NO_LOSSES, flushed: async () => {} };
+
+/** A publish that is done here. */
+export interface Published {
+  /** A promise where it waits for room elsewhere. */
+  readonly receipt: Receipt | Promise<Receipt>;
+  /** Resolves when it has been handed to the kernel for every node; to be asked when there is a receipt. */
+  flushed(): Promise<void>;
+}
 
 export class Channels {
   readonly counters: ChannelsCounters = {
     published: 0,
     received: 0,
     delivered: 0,
-    dropped: { 'mailbox full': 0, remote: 0, 'no subscriber': 0 },
+    dropped: { 'mailbox full': 0, 'thread queue full': 0, remote: 0, 'no subscriber': 0 },
+    waited: 0,
+    missed: {},
   };
   readonly #scheduler: Scheduler;
   readonly #options: ChannelsOptions;
   readonly #subscriptions = new Subscriptions();
   readonly #exits = new Map<Pid, () => void>();
   readonly #logger: Logger;
+  readonly #untold: UntoldGaps;
   #observer: ClusterObserver | undefined;
   #sequence = 0;
   #closed = false;
@@ -62,6 +87,7 @@ export class Channels {
     this.#scheduler = scheduler;
     this.#options = resolveChannelsOptions(options);
     this.#logger = this.#options.logger;
+    this.#untold = new UntoldGaps(this.#options.environment, (thread, gap) => this.#tellThread(thread, gap));
     answerProcesses(scheduler, this);
   }
 
@@ -86,26 +112,24 @@ export class Channels {
 
   /**
    * Publishes in the name of `publisher`.
-   * @throws ChannelsClosedError, NotPortableError, PayloadTooLargeError, RangeError; nobody receives it then.
+   * @throws ChannelsClosedError, NotPortableError, PayloadTooLargeError, RangeError, and the reason of a signal that was
+   * aborted before; nobody receives it then.
    */
   publish(
     channel: string,
     payload: unknown,
     options: PublishOptions = {},
     publisher = this.#scheduler.root,
-  ): Receipt & { flushed(): Promise<void> } {
+  ): Published {
     // Encoding at once refuses what could not reach a subscriber elsewhere, whether there is one now or not.
     return this.publishEncoded(channel, encodeValue(payload), options, publisher);
   }
 
   /** As `publish`, for a payload that is encoded already. */
-  publishEncoded(
-    channel: string,
-    encoded: Uint8Array,
-    { parents = [], contentType = 'application/cbor', trace = '' }: PublishOptions,
-    publisher: Pid,
-  ): Receipt & { flushed(): Promise<void> } {
+  publishEncoded(channel: string, encoded: Uint8Array, options: PublishOptions, publisher: Pid): Published {
     if (this.#closed) throw new ChannelsClosedError();
+    const { parents = [], contentType = 'application/cbor', trace = '', whenFull } = options;
+    checkWait(options);
     const { maxPayloadBytes, environment } = this.#options;
     if (encoded.length > maxPayloadBytes) throw new PayloadTooLargeError(encoded.length, maxPayloadBytes);
     const { node, creation } = this.#scheduler;
@@ -123,15 +147,22 @@ export class Channels {
     };
     checkHead(head);
     this.counters.published++;
-    const { local, dropped } = this.#deliver(head, encoded, true);
+    const { local, losses } = this.#deliver(head, encoded, true);
     let publication: Uint8Array | undefined;
     const encode = (): Uint8Array => {
       publication ??= encodePublication(head, encoded);
       return publication;
     };
-    const remote = this.#observer?.onPublish({ channel, head, encode }) ?? nobodyElse;
-    this.counters.dropped.remote += remote.dropped;
-    return { local, nodes: remote.nodes, dropped: dropped + remote.dropped, flushed: remote.flushed };
+    const remote = this.#observer?.onPublish({ channel, head, encode }, whenFull === 'wait') ?? nobodyElse;
+    const { nodes, waiting, flushed } = remote;
+    this.counters.dropped.remote += remote.losses.length;
+    if (waiting === undefined) return { receipt: receiptOf(local, nodes, losses, remote.losses), flushed };
+    this.counters.waited++;
+    const receipt = waitForRoom(waiting, options, environment).then((late) => {
+      this.counters.dropped.remote += late.losses.length;
+      return receiptOf(local, nodes + late.nodes, losses, remote.losses.concat(late.losses));
+    });
+    return { receipt, flushed };
   }
 
   /**
@@ -141,28 +172,49 @@ export class Channels {
   receive(source: NodeLife, bytes: Uint8Array): void {
     const { head, payload } = decodePublication(bytes, source);
     this.counters.received++;
-    const { local, dropped } = this.#deliver(head, payload, false);
+    const { local, losses } = this.#deliver(head, payload, false);
     // An unsubscribe and this publish crossed on the way.
-    if (local + dropped === 0) this.counters.dropped['no subscriber']++;
+    if (local + losses.length === 0) this.counters.dropped['no subscriber']++;
+  }
+
+  /**
+   * A peer could not send so many envelopes to the subscribers here; in order with those of the same publisher.
+   * @throws ProtocolError where the label is none of `encodeLoss`.
+   */
+  receiveLoss(source: NodeLife, label: Uint8Array, count: number): void {
+    const { channel, publisher, reason } = decodeLoss(label, source);
+    this.counters.missed[reason] = (this.counters.missed[reason] ?? 0) + count;
+    const { node } = source;
+    this.#logger.warn({ channel, node, publisher, count, reason }, 'a peer could not send what was published');
+    this.#tell({ signal: 'gap', channel, count, reason, publisher, node });
+  }
+
+  /** The connection to a node was lost, and with it nobody knows what. */
+  peerLost(node: NodeName): void {
+    for (const channel of this.#subscriptions.channels) {
+      this.#tell({ signal: 'gap', channel, count: undefined, reason: 'noconnection', node });
+    }
   }
 
   /** A subscription of the program, with a mailbox of its own. */
-  subscribe<T>(channel: string, options: SubscribeOptions = {}): Subscription<T> {
-    const process = this.#scheduler.attach({ label: `subscription ${channel}`, mailbox: options });
+  subscribe<T, G extends Gap = never>(channel: string, options: SubscribeOptions = {}): Subscription<T, G> {
+    const mailbox = { ...options, gaps: true };
+    const process = this.#scheduler.attach({ label: `subscription ${channel}`, mailbox });
     try {
-      this.subscribeProcess(channel, process.pid);
+      this.subscribeProcess(channel, process.pid, { gaps: true });
     } catch (error) {
       process.close();
       throw error;
     }
-    return new Subscription<T>(channel, process, () => this.#end(channel, process));
+    return new Subscription<T, G>(channel, process, options.gaps === true, () => this.#end(channel, process));
   }
 
   /**
-   * Subscribes a process of this node: envelopes come into its mailbox. Who is dead is unsubscribed again.
+   * Subscribes a process of this node: envelopes come into its mailbox, with `gaps` what is missing as well. Who is dead
+   * is unsubscribed again.
    * @throws TypeError for a process of another node, ChannelsClosedError.
    */
-  subscribeProcess(channel: string, pid: Pid): void {
+  subscribeProcess(channel: string, pid: Pid, { gaps = false }: { readonly gaps?: boolean } = {}): void {
     checkChannelName(channel);
     if (this.#closed) throw new ChannelsClosedError();
     if (!this.#scheduler.isLocal(pid)) {
@@ -174,7 +226,7 @@ export class Channels {
         this.#scheduler.onExit(pid, () => this.#onExit(pid)),
       );
     }
-    if (!this.#subscriptions.add(channel, pid)) return;
+    if (!this.#subscriptions.add(channel, pid, gaps)) return;
     try {
       this.#observer?.onSubscribe(channel, pid);
     } catch (error) {
@@ -205,17 +257,54 @@ export class Channels {
     this.#closed = true;
   }
 
-  #deliver(head: EnvelopeHead, encoded: Uint8Array, trusted: boolean): { local: number; dropped: number } {
-    const audience = this.#subscriptions.audience(head.channel);
-    if (audience === undefined) return { local: 0, dropped: 0 };
+  #deliver(head: EnvelopeHead, encoded: Uint8Array, trusted: boolean): { local: number; losses: readonly Loss[] } {
+    const { channel } = head;
+    const audience = this.#subscriptions.audience(channel);
+    if (audience === undefined) return { local: 0, losses: NO_LOSSES };
+    if (!this.#untold.isEmpty) this.#untold.flush();
     const message = SharedMessage.ofBytes(envelopeBytes(head, encoded), trusted);
-    const dropped = this.#scheduler.sendToAll(audience, message);
+    let behind = 0;
+    const dropped = this.#scheduler.sendToAll(audience, message, (thread) => {
+      behind += audience.threads.get(thread)?.size ?? 0;
+      this.#hasNoRoom(thread, channel, 1);
+    });
     const local = audience.size - dropped;
     this.counters.delivered += local;
-    this.counters.dropped['mailbox full'] += dropped;
-    if (dropped > 0)
-      this.#logger.warn({ channel: head.channel, dropped }, 'a subscriber is too slow; its mailbox is full');
-    return { local, dropped };
+    if (dropped === 0) return { local, losses: NO_LOSSES };
+    const full = dropped - behind;
+    this.counters.dropped['mailbox full'] += full;
+    this.counters.dropped['thread queue full'] += behind;
+    this.#logger.warn({ channel, dropped }, 'a subscriber is too slow; its mailbox is full');
+    const { node } = this.#scheduler;
+    const losses: Loss[] = [];
+    if (full > 0) losses.push({ node, reason: 'mailbox full', count: full });
+    if (behind > 0) losses.push({ node, reason: 'thread queue full', count: behind });
+    return { local, losses };
+  }
+
+  /** Tells the subscribers that ask for gaps. */
+  #tell(gap: Gap): void {
+    const audience = this.#subscriptions.gapAudience(gap.channel);
+    if (audience === undefined) return;
+    if (!this.#untold.isEmpty) this.#untold.flush();
+    const full = (thread: number): void => this.#hasNoRoom(thread, gap.channel, gap.count);
+    this.#scheduler.sendToAll(audience, SharedMessage.ofValue(gap), full);
+  }
+
+  #hasNoRoom(thread: number, channel: string, count: number | undefined): void {
+    const members = this.#subscriptions.gapAudience(channel)?.threads.get(thread);
+    if (members !== undefined) this.#untold.add(thread, channel, count);
+  }
+
+  /** @returns false where the thread has no room. */
+  #tellThread(thread: number, gap: Gap): boolean {
+    const members = this.#subscriptions.gapAudience(gap.channel)?.threads.get(thread);
+    if (members === undefined) return true;
+    let told = true;
+    this.#scheduler.sendToAll({ threads: new Map([[thread, members]]) }, SharedMessage.ofValue(gap), () => {
+      told = false;
+    });
+    return told;
   }
 
   #end(channel: string, process: AttachedProcess): void {
@@ -232,4 +321,10 @@ export class Channels {
     this.#exits.get(pid)?.();
     this.#exits.delete(pid);
   }
+}
+
+function receiptOf(local: number, nodes: number, here: readonly Loss[], elsewhere: readonly Loss[]): Receipt {
+  if (here.length + elsewhere.length === 0) return { local, nodes, dropped: 0 };
+  const losses = [...here, ...elsewhere];
+  return { local, nodes, dropped: losses.reduce((sum, { count }) => sum + count, 0), losses };
 }

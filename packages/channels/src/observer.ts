@@ -4,6 +4,8 @@
  */
 import type { NodeName, Pid } from '@liminal-node/scheduler';
 import type { EnvelopeHead } from './envelope.js';
+import type { Loss } from './loss.js';
+import type { WaitingPublish } from './room.js';
 
 /** A publish on this node, after its local subscribers have been given it. */
 export interface Publication {
@@ -18,8 +20,10 @@ export interface RemoteReceipt {
   /** Nodes that it was queued for. */
   readonly nodes: number;
   /** Nodes that have subscribers and will not get it. */
-  readonly dropped: number;
-  /** Resolves when it has been handed to the kernel for all those nodes. */
+  readonly losses: readonly Loss[];
+  /** Nodes that it waits for; undefined where it waits for none. */
+  readonly waiting?: WaitingPublish;
+  /** Resolves when it has been handed to the kernel for all those nodes, and those that it waited for until now. */
   flushed(): Promise<void>;
 }
 
@@ -46,7 +50,8 @@ export interface ClusterObserver {
   acknowledged(options: AcknowledgeOptions): Promise<void>;
   /** A local process gave up its last subscription to the channel, or ended. */
   onUnsubscribe(channel: string, pid: Pid): void;
-  onPublish(publication: Publication): RemoteReceipt;
+  /** @param wait the publisher waits for room. */
+  onPublish(publication: Publication, wait: boolean): RemoteReceipt;
   onPeerJoin(node: NodeName): void;
   onPeerLeave(node: NodeName, reason: string): void;
   /** Who on other nodes a publish to the channel reaches. */

@@ -4,7 +4,7 @@
  */
 import { encodeValue, type Pid, type Scheduler, type Self } from '@liminal-node/scheduler';
 import type { ChannelOptions } from './channel.js';
-import type { Channels } from './channels.js';
+import type { Channels, Published } from './channels.js';
 import { checkChannelName } from './envelope.js';
 import type { PublishOptions, Receipt } from './receipt.js';
 import { validatePayload } from './schema.js';
@@ -12,14 +12,21 @@ import { validatePayload } from './schema.js';
 const SERVICE = 'channels';
 
 type Request =
-  | { readonly type: 'subscribe'; readonly channel: string; readonly ready?: ProcessSubscribeOptions | undefined }
+  | {
+      readonly type: 'subscribe';
+      readonly channel: string;
+      readonly options?: ProcessSubscribeOptions | undefined;
+    }
   | { readonly type: 'unsubscribe'; readonly channel: string }
   | {
       readonly type: 'publish';
       readonly channel: string;
       readonly payload: Uint8Array;
-      readonly options: PublishOptions;
-    };
+      readonly options: Omit<PublishOptions, 'signal'>;
+      /** Which of its publishes that it may give up. */
+      readonly wait?: number;
+    }
+  | { readonly type: 'giveUp'; readonly wait: number };
 
 /**
  * With `ready: 'cluster'` a subscribe resolves only when every node that is connected has acknowledged it, or is
@@ -30,6 +37,11 @@ export interface ProcessSubscribeOptions {
   readonly ready?: 'cluster';
   /** Milliseconds to wait for the other nodes. @default 15000 */
   readonly timeoutMs?: number;
+  /**
+   * A `Gap` comes where envelopes are missing that were lost on the way; what its own mailbox drops, a process is told
+   * where it was spawned with `mailbox: { gaps: true }`. @default false
+   */
+  readonly gaps?: boolean;
 }
 
 /** What a process sees of one channel. */
@@ -42,18 +54,31 @@ export interface ProcessChannel<T> {
   unsubscribe(): Promise<void>;
 }
 
+/** Publishes of this thread that could be given up, so far. */
+let waits = 0;
+
 /** The channel `name` for the process `self`. @throws TypeError for what cannot name a channel. */
 export function channelOf<T>(self: Self, name: string, { schema }: ChannelOptions<T> = {}): ProcessChannel<T> {
   checkChannelName(name);
   const ask = (request: Request): Promise<unknown> => self.request(SERVICE, request);
   return {
     name,
-    async publish(payload, options = {}) {
+    async publish(payload, { signal, ...options } = {}) {
       const encoded = encodeValue(validatePayload(name, schema, payload));
-      return (await ask({ type: 'publish', channel: name, payload: encoded, options })) as Receipt;
+      const request = { type: 'publish', channel: name, payload: encoded, options } as const;
+      if (signal === undefined) return (await ask(request)) as Receipt;
+      signal.throwIfAborted();
+      const wait = waits++;
+      const giveUp = (): void => void ask({ type: 'giveUp', wait });
+      signal.addEventListener('abort', giveUp);
+      try {
+        return (await ask({ ...request, wait })) as Receipt;
+      } finally {
+        signal.removeEventListener('abort', giveUp);
+      }
     },
     async subscribe(options) {
-      await ask({ type: 'subscribe', channel: name, ready: options });
+      await ask({ type: 'subscribe', channel: name, options });
     },
     async unsubscribe() {
       await ask({ type: 'unsubscribe', channel: name });
@@ -63,19 +88,32 @@ export function channelOf<T>(self: Self, name: string, { schema }: ChannelOption
 
 /** The home thread's side. */
 export function answerProcesses(scheduler: Scheduler, channels: Channels): void {
-  scheduler.provide(SERVICE, async (from: Pid, body: unknown) => {
+  /** Publishes that wait and may be given up, by process and number. */
+  const waiting = new Map<string, AbortController>();
+  const publish = async (from: Pid, request: Request & { type: 'publish' }): Promise<Receipt> => {
+    const { channel, payload, options, wait } = request;
+    if (wait === undefined) return published(channels.publishEncoded(channel, payload, options, from), options);
+    const abort = new AbortController();
+    const key = `${from} ${wait}`;
+    waiting.set(key, abort);
+    try {
+      const { signal } = abort;
+      return await published(channels.publishEncoded(channel, payload, { ...options, signal }, from), options);
+    } finally {
+      waiting.delete(key);
+    }
+  };
+  scheduler.provide(SERVICE, (from: Pid, body: unknown) => {
     const request = body as Request;
     switch (request.type) {
       case 'subscribe':
-        return subscribe(channels, request.channel, from, request.ready);
+        return subscribe(channels, request.channel, from, request.options);
       case 'unsubscribe':
         return channels.unsubscribeProcess(request.channel, from);
-      case 'publish': {
-        const { channel, payload, options } = request;
-        const { flushed, ...receipt } = channels.publishEncoded(channel, payload, options, from);
-        if (options.flush) await flushed();
-        return receipt;
-      }
+      case 'publish':
+        return publish(from, request);
+      case 'giveUp':
+        return waiting.get(`${from} ${request.wait}`)?.abort();
       default:
         return request satisfies never;
     }
@@ -86,9 +124,9 @@ async function subscribe(
   channels: Channels,
   channel: string,
   process: Pid,
-  { ready, timeoutMs }: ProcessSubscribeOptions = {},
+  { ready, timeoutMs, gaps = false }: ProcessSubscribeOptions = {},
 ): Promise<void> {
-  channels.subscribeProcess(channel, process);
+  channels.subscribeProcess(channel, process, { gaps });
   if (ready !== 'cluster') return;
   try {
     await channels.acknowledged(timeoutMs === undefined ? {} : { timeoutMs });
@@ -96,4 +134,10 @@ async function subscribe(
     channels.unsubscribeProcess(channel, process);
     throw error;
   }
+}
+
+async function published({ receipt, flushed }: Published, { flush }: PublishOptions): Promise<Receipt> {
+  const settled = receipt instanceof Promise ? await receipt : receipt;
+  if (flush) await flushed();
+  return settled;
 }

@@ -6,6 +6,8 @@ import { type AnyPid, Audience, type Pid } from '@liminal-node/scheduler';
 
 interface ChannelEntry {
   readonly audience: Audience;
+  /** Those of them that are told of gaps. */
+  readonly gaps: Audience;
   /** How often each process has subscribed. */
   readonly counts: Map<Pid, number>;
 }
@@ -29,17 +31,24 @@ export class Subscriptions {
     return this.#channels.get(channel)?.audience;
   }
 
+  /** Who is told what is missing in the channel. */
+  gapAudience(channel: string): Audience | undefined {
+    const gaps = this.#channels.get(channel)?.gaps;
+    return gaps === undefined || gaps.size === 0 ? undefined : gaps;
+  }
+
   /** Whether the process subscribes to anything. */
   has(pid: Pid): boolean {
     return this.#byProcess.has(pid);
   }
 
-  /** @returns true where the process did not subscribe to the channel before. */
-  add(channel: string, pid: Pid): boolean {
-    const entry = this.#channels.get(channel) ?? { audience: new Audience(), counts: new Map() };
+  /** @param gaps tell it of gaps, from now on. @returns true where the process did not subscribe to the channel before. */
+  add(channel: string, pid: Pid, gaps = false): boolean {
+    const entry = this.#channels.get(channel) ?? { audience: new Audience(), gaps: new Audience(), counts: new Map() };
     this.#channels.set(channel, entry);
     const count = entry.counts.get(pid) ?? 0;
     entry.counts.set(pid, count + 1);
+    if (gaps) entry.gaps.add(pid);
     if (count > 0) return false;
     entry.audience.add(pid);
     const channels = this.#byProcess.get(pid) ?? new Set();
@@ -73,6 +82,7 @@ export class Subscriptions {
   #forget(channel: string, entry: ChannelEntry, pid: Pid): void {
     entry.counts.delete(pid);
     entry.audience.delete(pid);
+    entry.gaps.delete(pid);
     if (entry.counts.size === 0) this.#channels.delete(channel);
     const channels = this.#byProcess.get(pid);
     channels?.delete(channel);

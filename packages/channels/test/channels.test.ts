@@ -1,5 +1,5 @@
 /** Channels of one node, on its home thread. */
-import { type AttachedProcess, type Pid, Scheduler } from '@liminal-node/scheduler';
+import { type AttachedProcess, type NodeName, type Pid, Scheduler } from '@liminal-node/scheduler';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   Channels,
@@ -11,6 +11,8 @@ import {
   type Publication,
   type Subscription,
 } from '../src/index.js';
+
+const LOSS = { node: 'b@127.0.0.1' as NodeName, reason: 'queue full', count: 1 } as const;
 
 let scheduler: Scheduler;
 let channels: Channels;
@@ -45,7 +47,7 @@ function recorder(): ClusterObserver & { readonly told: string[]; readonly publi
     onUnsubscribe: (channel, pid) => void told.push(`unsubscribe ${channel} ${pid}`),
     onPublish: (publication) => {
       publications.push(publication);
-      return { nodes: 2, dropped: 1, flushed: async () => void told.push('flushed') };
+      return { nodes: 2, losses: [LOSS], flushed: async () => void told.push('flushed') };
     },
     onPeerJoin: () => {},
     onPeerLeave: () => {},
@@ -208,7 +210,7 @@ describe('a subscription', () => {
     const orders = channels.channel<number>('orders');
     const strict = orders.subscribe({ maxItems: 1, overflow: 'exit' });
     await orders.publish(1);
-    expect(await orders.publish(2)).toEqual({ local: 0, nodes: 0, dropped: 1 });
+    expect(await orders.publish(2)).toMatchObject({ local: 0, nodes: 0, dropped: 1 });
     await expect(first(strict)).rejects.toMatchObject({ code: 'ERR_LIMINAL_SUBSCRIPTION_OVERFLOW', channel: 'orders' });
     expect(await orders.publish(3)).toEqual({ local: 0, nodes: 0, dropped: 0 });
     expect(channels.load.subscriptions).toBe(0);
@@ -327,7 +329,7 @@ describe('the observer', () => {
   it('says what became of a publish elsewhere, and makes its bytes once for all nodes', async () => {
     const observer = recorder();
     channels.setObserver(observer);
-    expect(await channels.channel('orders').publish(1)).toEqual({ local: 0, nodes: 2, dropped: 1 });
+    expect(await channels.channel('orders').publish(1)).toEqual({ local: 0, nodes: 2, dropped: 1, losses: [LOSS] });
     expect(observer.told).toEqual([]);
     await channels.channel('orders').publish(2, { flush: true });
     expect(observer.told).toEqual(['flushed']);
@@ -357,11 +359,11 @@ describe('a publish that comes from another node', () => {
 
   it('is counted where nobody subscribes any more, and where a mailbox was full: once each', async () => {
     await received('orders', new Uint8Array([1]));
-    expect(channels.counters.dropped).toEqual({ 'no subscriber': 1, 'mailbox full': 0, remote: 0 });
+    expect(channels.counters.dropped).toMatchObject({ 'no subscriber': 1, 'mailbox full': 0, remote: 0 });
     const subscription = channels.channel('orders').subscribe({ maxItems: 1 });
     await received('orders', new Uint8Array([2]));
     await received('orders', new Uint8Array([3]));
-    expect(channels.counters.dropped).toEqual({ 'no subscriber': 1, 'mailbox full': 1, remote: 0 });
+    expect(channels.counters.dropped).toMatchObject({ 'no subscriber': 1, 'mailbox full': 1, remote: 0 });
     expect((await first(subscription)).payload).toBe(2);
   });
 

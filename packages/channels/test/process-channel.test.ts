@@ -59,7 +59,7 @@ describe('a process on a scheduler thread', () => {
     elsewhere.setObserver({
       onSubscribe: () => {},
       onUnsubscribe: () => {},
-      onPublish: () => ({ nodes: 0, dropped: 0, flushed: async () => {} }),
+      onPublish: () => ({ nodes: 0, losses: [], flushed: async () => {} }),
       onPeerJoin: () => {},
       onPeerLeave: () => {},
       remoteTargets: () => [],

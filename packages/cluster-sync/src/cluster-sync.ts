@@ -9,19 +9,28 @@
  *      moment receive it: whether a subscription still exists is decided on its own node.
  *   4. A lost connection purges exactly that node's members, before anybody is told of the loss.
  *
+ *   5. A node whose queue is full is skipped, which the receipt says, and is told what its subscribers miss, in the
+ *      order of what the publisher sends; or the publish waits there in that order, where the publisher waits.
+ *   6. The subscribers here are told when a connection was lost: some publishes may have been lost with it. Nothing is
+ *      told of a node that has left in order: it has delivered what it had accepted, unless its drain was cut short.
+ *
  * Not guaranteed: that a publish reaches a subscriber whose join is still on its way (who subscribes may wait until it
- * has been acknowledged), or a node that is lost before it has read it. A node that has gone, or whose queue is full, is skipped and counted; it is never an
- * error for the publisher.
+ * has been acknowledged), or a node that is lost before it has read it. A node that has gone, or whose queue is full, is
+ * counted; it is never an error for the publisher.
  */
-import type {
-  AcknowledgeOptions,
-  Channels,
-  ClusterObserver,
-  Publication,
-  RemoteReceipt,
-  RemoteTarget,
+import {
+  type AcknowledgeOptions,
+  type Channels,
+  type ClusterObserver,
+  encodeLoss,
+  type Loss,
+  type LossReason,
+  type Publication,
+  type RemoteReceipt,
+  type RemoteTarget,
+  type WaitingPublish,
 } from '@liminal-node/channels';
-import { type Distribution, FrameType, type Session } from '@liminal-node/distribution';
+import { type Distribution, FrameType, type PendingSend, type Session } from '@liminal-node/distribution';
 import type { Pg } from '@liminal-node/pg';
 import { flowOfPid, type Logger, type NodeName, type Pid } from '@liminal-node/scheduler';
 
@@ -35,7 +44,19 @@ export type GroupsPort = Pick<
 >;
 
 /** What the bridge needs of `distribution`. */
-export type SessionsPort = Pick<Distribution, 'session' | 'send' | 'flush' | 'onFrame' | 'onMembership'>;
+export type SessionsPort = Pick<
+  Distribution,
+  'session' | 'send' | 'sendWhenRoom' | 'tellLoss' | 'flush' | 'onFrame' | 'onLoss' | 'onMembership'
+>;
+
+const NO_LOSSES: readonly Loss[] = [];
+
+/** A publish that waits at one node. */
+interface Wait {
+  readonly session: Session;
+  readonly pending: PendingSend;
+  reason: LossReason;
+}
 
 export interface ClusterSyncCounters {
   /** Frames queued for peers. */
@@ -43,11 +64,15 @@ export interface ClusterSyncCounters {
   /** Publishes that came from peers. */
   received: number;
   /** Peers with members that did not get a publish, by reason. */
-  readonly skipped: Record<'gone' | 'queue full', number>;
+  readonly skipped: Record<'gone' | 'queue full' | 'too long' | 'too many waiting' | 'given up', number>;
 }
 
 export class ClusterSync implements ClusterObserver {
-  readonly counters: ClusterSyncCounters = { sent: 0, received: 0, skipped: { gone: 0, 'queue full': 0 } };
+  readonly counters: ClusterSyncCounters = {
+    sent: 0,
+    received: 0,
+    skipped: { gone: 0, 'queue full': 0, 'too long': 0, 'too many waiting': 0, 'given up': 0 },
+  };
   readonly #groups: GroupsPort;
   readonly #sessions: SessionsPort;
   readonly #logger: Logger;
@@ -72,26 +97,66 @@ export class ClusterSync implements ClusterObserver {
     return this.#groups.acknowledged(options);
   }
 
-  onPublish({ channel, head, encode }: Publication): RemoteReceipt {
+  onPublish({ channel, head, encode }: Publication, wait: boolean): RemoteReceipt {
     const flow = flowOfPid(head.publisher);
     const queued: Session[] = [];
-    let dropped = 0;
+    let losses: Loss[] | undefined;
+    let waits: Wait[] | undefined;
     for (const node of this.#groups.nodes(channel)) {
       const session = this.#sessions.session(node);
-      const outcome =
-        session === undefined ? 'gone' : this.#sessions.send(session, FrameType.PUBLISH, encode(), 'data', flow);
-      if (outcome === 'queued' && session !== undefined) {
+      const outcome = session === undefined ? 'gone' : this.#send(session, encode(), flow, wait);
+      if (session === undefined || outcome === 'gone') {
+        this.counters.skipped.gone++;
+        losses = withLoss(losses, node, 'noconnection');
+      } else if (outcome === 'queued') {
         queued.push(session);
-        continue;
+      } else if (outcome === 'dropped') {
+        const reason = encode().length > session.maxBodyBytes ? 'too long' : wait ? 'too many waiting' : 'queue full';
+        this.counters.skipped[reason]++;
+        losses = withLoss(losses, node, reason);
+        this.#sessions.tellLoss(session, FrameType.PUBLISH, encodeLoss(channel, head.publisher, reason), flow);
+      } else {
+        waits ??= [];
+        waits.push({ session, pending: outcome, reason: 'noconnection' });
       }
-      dropped++;
-      this.counters.skipped[outcome === 'dropped' ? 'queue full' : 'gone']++;
     }
-    this.counters.sent += queued.length;
+    const nodes = queued.length;
+    this.counters.sent += nodes;
     const flushed = async (): Promise<void> => {
       if (queued.length > 0) await this.#sessions.flush(queued);
     };
-    return { nodes: queued.length, dropped, flushed };
+    const receipt = { nodes, losses: losses ?? NO_LOSSES, flushed };
+    if (waits === undefined) return receipt;
+    return { ...receipt, waiting: this.#wait(waits, (reason) => encodeLoss(channel, head.publisher, reason), queued) };
+  }
+
+  #send(session: Session, body: Uint8Array, flow: number, wait: boolean): ReturnType<SessionsPort['sendWhenRoom']> {
+    return wait
+      ? this.#sessions.sendWhenRoom(session, FrameType.PUBLISH, body, flow)
+      : this.#sessions.send(session, FrameType.PUBLISH, body, 'data', flow);
+  }
+
+  /** @param queued is given the sessions that it is queued for in the end. */
+  #wait(waits: readonly Wait[], labelOf: (reason: LossReason) => Uint8Array, queued: Session[]): WaitingPublish {
+    const settled = Promise.all(waits.map(({ pending }) => pending.settled)).then((outcomes) => {
+      const losses: Loss[] = [];
+      for (const [at, { session, reason }] of waits.entries()) {
+        const outcome = outcomes[at];
+        if (outcome === 'queued') {
+          queued.push(session);
+          continue;
+        }
+        this.counters.skipped[outcome === 'gone' ? 'gone' : 'given up']++;
+        losses.push({ node: session.node, reason, count: 1 });
+      }
+      const nodes = waits.length - losses.length;
+      this.counters.sent += nodes;
+      return { nodes, losses };
+    });
+    const giveUp = (reason: 'timed out' | 'aborted'): void => {
+      for (const wait of waits) if (wait.pending.withdraw(labelOf(reason))) wait.reason = reason;
+    };
+    return { settled, giveUp };
   }
 
   onPeerJoin(node: NodeName): void {
@@ -120,11 +185,19 @@ export function connectChannels(
   logger: Logger,
 ): ClusterSync {
   const sync = new ClusterSync(groups, sessions, logger);
+  /** Hidden nodes that have published: most only look, and nothing is lost with them. */
+  const visitors = new WeakSet<Session>();
   sessions.onFrame(FrameType.PUBLISH, (session, body) => {
     sync.counters.received++;
+    if (session.hidden) visitors.add(session);
     channels.receive(session, body);
   });
+  sessions.onLoss(FrameType.PUBLISH, (session, label, count) => channels.receiveLoss(session, label, count));
   sessions.onMembership('everyone', (event) => {
+    const { session } = event;
+    if (event.type === 'down' && event.reason !== 'left' && (!session.hidden || visitors.has(session))) {
+      channels.peerLost(session.node);
+    }
     // Hidden nodes are visitors and no members; what they subscribe to comes and goes by pg all the same.
     if (event.session.hidden) return;
     if (event.type === 'up') sync.onPeerJoin(event.session.node);
@@ -132,4 +205,11 @@ export function connectChannels(
   });
   channels.setObserver(sync);
   return sync;
+}
+
+function withLoss(losses: Loss[] | undefined, node: NodeName, reason: LossReason): Loss[] {
+  const loss = { node, reason, count: 1 };
+  if (losses === undefined) return [loss];
+  losses.push(loss);
+  return losses;
 }

@@ -14,6 +14,7 @@ class RecordedSessions {
   readonly sent: { readonly node: string; readonly type: number; readonly body: Uint8Array; readonly lane: string }[] =
     [];
   readonly flushed: string[][] = [];
+  readonly told: { readonly node: string; readonly type: number; readonly label: Uint8Array }[] = [];
   readonly port: SessionsPort;
   #handler: Parameters<SessionsPort['onFrame']>[1] = () => {};
   #listener: Parameters<SessionsPort['onMembership']>[1] = () => {};
@@ -26,6 +27,13 @@ class RecordedSessions {
         if (outcome === 'queued') this.sent.push({ node, type, body, lane });
         return outcome;
       },
+      sendWhenRoom: ({ node }, type, body) => {
+        const outcome = this.outcomes.get(node) ?? 'queued';
+        if (outcome === 'queued') this.sent.push({ node, type, body, lane: 'waiting' });
+        return outcome;
+      },
+      tellLoss: ({ node }, type, label) => void this.told.push({ node, type, label }),
+      onLoss: (type) => expect(type).toBe(FrameType.PUBLISH),
       flush: async (sessions = []) => void this.flushed.push(sessions.map(({ node }) => node)),
       onFrame: (type, handler) => {
         expect(type).toBe(FrameType.PUBLISH);
@@ -91,7 +99,7 @@ function publish(node: SyncNode, channel: string): ReturnType<ClusterSync['onPub
     encoded++;
     return new Uint8Array([1, 2, 3]);
   };
-  const receipt = node.sync.onPublish({ channel, head: { publisher: PUBLISHER } as never, encode });
+  const receipt = node.sync.onPublish({ channel, head: { publisher: PUBLISHER } as never, encode }, false);
   return { ...receipt, encoded };
 }
 
@@ -190,7 +198,7 @@ describe('a publish', () => {
 
   it('is one frame for each node that has members, whatever their number, and none for the others', async () => {
     const { flushed, ...receipt } = publish(a, 'orders');
-    expect(receipt).toMatchObject({ nodes: 2, dropped: 0 });
+    expect(receipt).toMatchObject({ nodes: 2, losses: [] });
     const body = new Uint8Array([1, 2, 3]);
     expect(a.sessions.sent).toEqual([
       { node: b.name, type: FrameType.PUBLISH, body, lane: 'data' },
@@ -198,7 +206,7 @@ describe('a publish', () => {
     ]);
     publish(a, 'returns');
     expect(a.sessions.sent.slice(2).map(({ node }) => node)).toEqual([b.name]);
-    expect(a.sync.counters).toEqual({ sent: 3, received: 0, skipped: { gone: 0, 'queue full': 0 } });
+    expect(a.sync.counters).toMatchObject({ sent: 3, received: 0, skipped: { gone: 0, 'queue full': 0 } });
     expect(a.sessions.flushed).toEqual([]);
     await flushed();
     expect(a.sessions.flushed).toEqual([[b.name, c.name]]);
@@ -206,22 +214,23 @@ describe('a publish', () => {
 
   it('that nobody elsewhere subscribes to is not even encoded', async () => {
     const { flushed, encoded, ...receipt } = publish(a, 'local');
-    expect({ ...receipt, encoded }).toEqual({ nodes: 0, dropped: 0, encoded: 0 });
+    expect({ ...receipt, encoded }).toEqual({ nodes: 0, losses: [], encoded: 0 });
     await flushed();
     expect(a.sessions).toMatchObject({ sent: [], flushed: [] });
   });
 
   it.each([
-    { peer: 'has gone', outcome: 'gone', reason: 'gone' },
-    { peer: 'takes no more', outcome: 'dropped', reason: 'queue full' },
+    { peer: 'has gone', outcome: 'gone', counted: 'gone', reason: 'noconnection', told: 0 },
+    { peer: 'takes no more', outcome: 'dropped', counted: 'queue full', reason: 'queue full', told: 1 },
   ] as const)(
     'skips and counts a peer that $peer, which is no error, and reaches the others',
-    async ({ outcome, reason }) => {
+    async ({ outcome, counted, reason, told }) => {
       a.sessions.outcomes.set(b.name, outcome);
       const { flushed, ...receipt } = publish(a, 'orders');
-      expect(receipt).toMatchObject({ nodes: 1, dropped: 1 });
+      expect(receipt).toMatchObject({ nodes: 1, losses: [{ node: b.name, reason, count: 1 }] });
       expect(a.sessions.sent.map(({ node }) => node)).toEqual([c.name]);
-      expect(a.sync.counters).toEqual({ sent: 1, received: 0, skipped: { gone: 0, 'queue full': 0, [reason]: 1 } });
+      expect(a.sync.counters).toMatchObject({ sent: 1, skipped: { gone: 0, 'queue full': 0, [counted]: 1 } });
+      expect(a.sessions.told.map(({ node }) => node)).toEqual(new Array(told).fill(b.name));
       await flushed();
       expect(a.sessions.flushed).toEqual([[c.name]]);
     },
@@ -230,9 +239,10 @@ describe('a publish', () => {
   it('skips and counts a member whose node has no session any more', () => {
     const stale = new ClusterSync({ ...a.pg, nodes: () => ['d@127.0.0.1' as NodeName] }, a.sessions.port, silentLogger);
     const encode = (): Uint8Array => new Uint8Array();
-    expect(stale.onPublish({ channel: 'orders', head: { publisher: PUBLISHER } as never, encode })).toMatchObject({
+    const publication = { channel: 'orders', head: { publisher: PUBLISHER } as never, encode };
+    expect(stale.onPublish(publication, false)).toMatchObject({
       nodes: 0,
-      dropped: 1,
+      losses: [{ node: 'd@127.0.0.1', reason: 'noconnection', count: 1 }],
     });
     expect(stale.counters.skipped.gone).toBe(1);
     expect(a.sessions.sent).toEqual([]);
@@ -264,7 +274,7 @@ describe('channels that are connected', () => {
       onUnsubscribe: () => {},
       onPublish: ({ encode }) => {
         sessions.receive(session, encode());
-        return { nodes: 1, dropped: 0, flushed: async () => {} };
+        return { nodes: 1, losses: [], flushed: async () => {} };
       },
       onPeerJoin: () => {},
       onPeerLeave: () => {},

@@ -35,16 +35,9 @@ export interface Distribution extends AsyncDisposable {
    * Like `send` in the data lane, for a sender that waits: where the budget is used up the frame is queued all the
    * same, beyond the budget, up to `maxPendingBytes`. It keeps its place in its flow, so that nothing is overtaken
    * and no other flow waits for it.
-   * @param label what the peer is told where the frame is dropped after all, as in `tellLoss`.
    * @returns the outcome where it is known at once.
    */
-  sendWhenRoom(
-    session: Session,
-    type: number,
-    body: Uint8Array,
-    label: Uint8Array,
-    flow?: number,
-  ): SendOutcome | PendingSend;
+  sendWhenRoom(session: Session, type: number, body: Uint8Array, flow?: number): SendOutcome | PendingSend;
 
   /**
    * Tells the peer of one frame that it will not get, in the order of the flow: between what was queued before and

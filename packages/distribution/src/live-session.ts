@@ -135,14 +135,13 @@ export class LiveSession implements Session, FrameOwner {
   }
 
   /** See `Distribution.sendWhenRoom`. */
-  sendWhenRoom(type: number, body: Uint8Array, label: Uint8Array, flow?: number): SendOutcome | PendingSend {
+  sendWhenRoom(type: number, body: Uint8Array, flow?: number): SendOutcome | PendingSend {
     if (!this.up) return 'gone';
     if (body.length > this.maxBodyBytes) return this.#refuse('data', 'frame too long');
     if (this.#queue.push(type, body, 'data', flow) === 'queued') {
       this.#writer.schedule();
       return 'queued';
     }
-    const loss = lossOf(type, label);
     let settle: (outcome: SendOutcome) => void = () => {};
     const settled = new Promise<SendOutcome>((resolve) => {
       settle = resolve;
@@ -152,8 +151,8 @@ export class LiveSession implements Session, FrameOwner {
     this.#writer.schedule();
     return {
       settled,
-      withdraw: () => {
-        if (!this.#withdraw(pending, loss)) return false;
+      withdraw: (label) => {
+        if (!this.#withdraw(pending, lossOf(type, label))) return false;
         count(this.#counters.dropped, 'given up');
         settle('dropped');
         return true;

@@ -139,14 +139,8 @@ export class LocalNode implements Distribution {
     return session instanceof LiveSession ? session.send(type, body, lane, flow) : 'gone';
   }
 
-  sendWhenRoom(
-    session: Session,
-    type: number,
-    body: Uint8Array,
-    label: Uint8Array,
-    flow?: number,
-  ): SendOutcome | PendingSend {
-    return session instanceof LiveSession ? session.sendWhenRoom(type, body, label, flow) : 'gone';
+  sendWhenRoom(session: Session, type: number, body: Uint8Array, flow?: number): SendOutcome | PendingSend {
+    return session instanceof LiveSession ? session.sendWhenRoom(type, body, flow) : 'gone';
   }
 
   tellLoss(session: Session, type: number, label: Uint8Array, flow?: number): void {

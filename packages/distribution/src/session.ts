@@ -52,9 +52,9 @@ export interface PendingSend {
   readonly settled: Promise<SendOutcome>;
   /**
    * Gives up: the frame is dropped, and the peer is told of that where it would have stood.
-   * @returns false where it was settled before.
+   * @param label see `Distribution.tellLoss`. @returns false where it was settled before.
    */
-  withdraw(): boolean;
+  withdraw(label: Uint8Array): boolean;
 }
 
 /**

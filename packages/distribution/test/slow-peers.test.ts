@@ -55,10 +55,10 @@ describe('a peer that reads too slowly', () => {
     // What is queued is handed over in this turn; what comes now waits behind it.
     await environment.advance(0);
     const wait = (text: string): PendingSend =>
-      b.sendWhenRoom(session, TEST_FRAME, Buffer.from(text), LABEL, 7) as PendingSend;
+      b.sendWhenRoom(session, TEST_FRAME, Buffer.from(text), 7) as PendingSend;
     const [one, two, three] = [wait('one'), wait('two'), wait('three')];
     expect(b.send(session, TEST_FRAME, Buffer.from('bye'), 'signal', 7)).toBe('queued');
-    expect([two.withdraw(), two.withdraw()]).toEqual([true, false]);
+    expect([two.withdraw(LABEL), two.withdraw(LABEL)]).toEqual([true, false]);
     network.restore(a.address);
     await environment.advance(0);
     expect(seen.slice(1)).toEqual(['b@h:one', 'lost 1 orders', 'b@h:three', 'b@h:bye']);
@@ -75,11 +75,11 @@ describe('a peer that reads too slowly', () => {
     network.silence(a.address);
     b.send(session, TEST_FRAME, Buffer.alloc(300), 'data');
     await environment.advance(0);
-    const waiting = b.sendWhenRoom(session, TEST_FRAME, Buffer.alloc(300), LABEL) as PendingSend;
+    const waiting = b.sendWhenRoom(session, TEST_FRAME, Buffer.alloc(300)) as PendingSend;
     await environment.advance(20_000);
     expect(await waiting.settled).toBe('gone');
-    expect(waiting.withdraw()).toBe(false);
-    expect(b.sendWhenRoom(session, TEST_FRAME, Buffer.alloc(1), LABEL)).toBe('gone');
+    expect(waiting.withdraw(LABEL)).toBe(false);
+    expect(b.sendWhenRoom(session, TEST_FRAME, Buffer.alloc(1))).toBe('gone');
   });
 
   test('is told of nothing longer than it takes, nor of more senders than may wait: they are dropped and counted', async () => {
@@ -89,7 +89,7 @@ describe('a peer that reads too slowly', () => {
     await environment.advance(0);
     const session = sessionWith(b, 'a');
     network.silence(a.address);
-    const send = (bytes: number): unknown => b.sendWhenRoom(session, TEST_FRAME, Buffer.alloc(bytes), LABEL);
+    const send = (bytes: number): unknown => b.sendWhenRoom(session, TEST_FRAME, Buffer.alloc(bytes));
     expect([send(300_000), send(299_999), typeof send(50), send(50)]).toEqual([
       'dropped',
       'queued',

@@ -20,7 +20,12 @@ const ANSWER = v.variant('ok', [
   v.looseObject({ ok: v.literal(false), request: v.number(), code: v.string(), message: v.string() }),
 ]);
 
-const RECEIPT = v.looseObject({ local: v.number(), nodes: v.number(), dropped: v.number() });
+const RECEIPT = v.looseObject({
+  local: v.number(),
+  nodes: v.number(),
+  dropped: v.number(),
+  losses: v.optional(v.array(v.looseObject({ node: v.string(), reason: v.string(), count: v.number() }))),
+});
 
 const MEMBERS = v.array(
   v.looseObject({

@@ -78,10 +78,28 @@ export async function answerRequests(
   counters: RequestCounters,
   logger: Logger,
 ): Promise<void> {
-  const publish = async ({ channel, payload }: NodeRequest & { type: 'publish' }): Promise<unknown> => {
+  /** The last publish of each visitor: the next one begins when there was room for it. */
+  const turns = new Map<Pid, Promise<void>>();
+  const inTurn = <T>(visitor: Pid, work: () => Promise<T>): Promise<T> => {
+    const turn = (turns.get(visitor) ?? Promise.resolve()).then(work);
+    const done: Promise<void> = turn
+      .then(
+        () => {},
+        () => {},
+      )
+      .then(() => {
+        if (turns.get(visitor) === done) turns.delete(visitor);
+      });
+    turns.set(visitor, done);
+    return turn;
+  };
+  const publish = async ({ channel, payload, replyTo }: NodeRequest & { type: 'publish' }): Promise<unknown> => {
     // Refuses what cannot name a channel.
     const { name } = channels.channel(channel);
-    const { flushed, ...receipt } = channels.publish(name, payload, {}, process.pid);
+    const { receipt, flushed } = await inTurn(replyTo, async () => {
+      const published = channels.publish(name, payload, { whenFull: 'wait' }, process.pid);
+      return { receipt: await published.receipt, flushed: published.flushed };
+    });
     await flushed();
     return receipt;
   };

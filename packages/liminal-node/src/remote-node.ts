@@ -48,7 +48,10 @@ export interface RemoteNode extends AsyncDisposable {
   readonly peer: NodeName;
   /** The hidden node of this visit. */
   readonly node: LiminalNode;
-  /** Publishes on the attached node; resolves when it has handed the message to the kernel for every node that had members. */
+  /**
+   * Publishes on the attached node; resolves when it has handed the message to the kernel for every node that had
+   * members, which it waits for where they read slowly. In the order of the calls.
+   */
   publish(channel: string, payload: unknown): Promise<Receipt>;
   /** The members of the cluster as the attached node sees them. */
   members(): Promise<readonly ClusterMember[]>;
@@ -166,16 +169,17 @@ function visit(node: LiminalNode, peer: NodeName): RemoteNode {
       asked.reject(new ConnectError(`the connection to ${asked.to} was lost (${event.reason}) before it answered`));
     }
   });
-  const ask = (to: NodeName, question: NodeQuestion): Promise<unknown> =>
+  const ask = (to: NodeName, question: NodeQuestion, timeoutMs = REQUEST_TIMEOUT_MS): Promise<unknown> =>
     new Promise((resolve, reject) => {
       if (node.distribution.session(to) === undefined) throw new ConnectError(`not connected to ${to}; try again`);
       const request = requests++;
       const message = { ...question, request, replyTo: mailbox.pid } as NodeRequest;
       mailbox.send({ name: REQUESTS_NAME, node: to }, message);
-      const late = setTimeout(() => {
+      const onLate = (): void => {
         waiting.delete(request);
-        reject(new ConnectError(`${to} did not answer within ${REQUEST_TIMEOUT_MS / 1000} s`));
-      }, REQUEST_TIMEOUT_MS);
+        reject(new ConnectError(`${to} did not answer within ${timeoutMs / 1000} s`));
+      };
+      const late = timeoutMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(onLate, timeoutMs);
       const done = (): void => clearTimeout(late);
       waiting.set(request, {
         to,
@@ -199,7 +203,9 @@ function visit(node: LiminalNode, peer: NodeName): RemoteNode {
   return {
     peer,
     node,
-    publish: async (channel, payload) => answerTo('publish', await ask(peer, { type: 'publish', channel, payload })),
+    // It may take as long as the slowest reader; the loss of the connection ends it.
+    publish: async (channel, payload) =>
+      answerTo('publish', await ask(peer, { type: 'publish', channel, payload }, Number.POSITIVE_INFINITY)),
     members,
     joined: async () => answerTo('joined', await ask(peer, { type: 'joined' })),
     connect: async (other) => answerTo('connect', await ask(peer, { type: 'connect', peer: other })),

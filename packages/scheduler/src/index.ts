@@ -111,6 +111,7 @@ export * from './environment.js';
 export * from './errors.js';
 export * from './exit-reason.js';
 export { flowOfPid, flowOfSignal } from './flow.js';
+export { addLost, type GapMessage, isGap } from './gap.js';
 export { preview } from './inspection/preview.js';
 export type { MailboxInfo, MonitoredInfo, ProcessInfo, ProcessRow, ProcessStatus } from './inspection/process-info.js';
 export { PROCESS_ORDERS, type ProcessOrder, type ProcessRows } from './inspection/process-rows.js';

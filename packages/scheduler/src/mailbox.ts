@@ -5,6 +5,8 @@
  * Everything else is subject to the bound, and `push` says what became of it.
  */
 
+import { addLost, type GapMessage, lostWith } from './gap.js';
+
 /** What happens to a message for which there is no room. */
 export type Overflow =
   /** The message is dropped. */
@@ -21,6 +23,8 @@ export interface MailboxBound {
   readonly maxBytes: number;
   /** @default 'drop-newest' */
   readonly overflow: Overflow;
+  /** Put a `GapMessage` in the place of what is dropped; one for all that are dropped in one place. @default false */
+  readonly gaps?: boolean;
 }
 
 export const DEFAULT_MAILBOX_BOUND: MailboxBound = {
@@ -56,6 +60,8 @@ export class Mailbox {
   #bounded = 0;
   /** How many of the oldest messages the take under way has passed over, because they did not match. */
   #passed = 0;
+  /** The gap that was put in last; it may have been taken. */
+  #gap: { -readonly [K in keyof GapMessage]: GapMessage[K] } | undefined;
   /** Messages that the bound has cost this process so far. */
   dropped = 0;
 
@@ -87,11 +93,13 @@ export class Mailbox {
         return 'exit';
       case 'drop-newest':
         this.dropped++;
+        if (this.#bound.gaps === true && !this.#widenGap(this.#tail, message))
+          this.#write(this.#newGap(message), SIGNAL);
         return 1;
       case 'drop-oldest': {
         let dropped = 0;
         while (!this.#fits(bytes)) {
-          this.#remove(this.#oldestBounded());
+          this.#dropOldest();
           dropped++;
         }
         this.#append(message, bytes);
@@ -154,11 +162,36 @@ export class Mailbox {
     this.#bytes = 0;
     this.#bounded = 0;
     this.#passed = 0;
+    this.#gap = undefined;
   }
 
   #fits(bytes: number): boolean {
     // One message always fits an empty mailbox, or a large one could never be received at all.
     return this.#bounded === 0 || (this.#bounded < this.#bound.maxItems && this.#bytes + bytes <= this.#bound.maxBytes);
+  }
+
+  #dropOldest(): void {
+    const at = this.#oldestBounded();
+    const message = this.#messages[at];
+    if (this.#bound.gaps !== true || this.#widenGap(at, message)) return this.#remove(at);
+    this.#bytes -= this.#sizeAt(at);
+    this.#bounded--;
+    this.#sizes ??= new Array(this.#tail).fill(0);
+    this.#sizes[at] = SIGNAL;
+    this.#messages[at] = this.#newGap(message);
+  }
+
+  /** Adds a message to the gap right before slot `at`. @returns false where there is none. */
+  #widenGap(at: number, message: unknown): boolean {
+    const gap = this.#gap;
+    if (gap === undefined || at === this.#head || this.#messages[at - 1] !== gap) return false;
+    gap.count = addLost(gap.count, lostWith(message));
+    return true;
+  }
+
+  #newGap(message: unknown): GapMessage {
+    this.#gap = { signal: 'gap', count: lostWith(message), reason: 'mailbox full' };
+    return this.#gap;
   }
 
   #oldestBounded(): number {

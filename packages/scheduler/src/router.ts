@@ -122,9 +122,14 @@ export class Router {
 
   /**
    * Gives one message to many processes of this node, by thread: serials of the processes there.
+   * @param full told of each thread that has fallen behind, so that none of its processes gets the message.
    * @returns how many processes are known not to get it; what other threads drop, they count themselves.
    */
-  sendToMany(threads: ReadonlyMap<number, ReadonlyMap<number, AnyPid>>, message: SharedMessage): number {
+  sendToMany(
+    threads: ReadonlyMap<number, ReadonlyMap<number, AnyPid>>,
+    message: SharedMessage,
+    full?: (thread: number) => void,
+  ): number {
     let dropped = 0;
     for (const [thread, members] of threads) {
       if (thread === this.#runtime.options.thread) {
@@ -142,6 +147,7 @@ export class Router {
       if (this.#runtime.mesh.isFull(outbox)) {
         this.#runtime.countDropped(QUEUE_FULL, members.size);
         dropped += members.size;
+        full?.(thread);
         continue;
       }
       writeMulticast(outbox, members.keys(), members.size, message.bytes, message.trusted);

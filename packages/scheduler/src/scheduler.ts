@@ -171,10 +171,11 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
 
   /**
    * Gives one message to every member, decoded once per thread.
-   * @returns how many members on the home thread dropped it; other threads count their own.
+   * @param full told of each thread that has fallen behind by more than `threadQueueBytes`: its members do not get it.
+   * @returns how many members are known not to get it; what other threads drop, they count themselves.
    */
-  sendToAll(audience: Audience, message: SharedMessage): number {
-    return this.#runtime.router.sendToMany(audience.threads, message);
+  sendToAll(audience: Pick<Audience, 'threads'>, message: SharedMessage, full?: (thread: number) => void): number {
+    return this.#runtime.router.sendToMany(audience.threads, message, full);
   }
 
   /** Calls back for each report of a supervisor of this node from now on, after it was logged. @returns ends that. */

@@ -233,3 +233,63 @@ test('behaves like a plain array, whatever is pushed, taken and flushed', () => 
     }),
   );
 });
+
+describe('gaps', () => {
+  const gap = (count: number | undefined): unknown => ({ signal: 'gap', count, reason: 'mailbox full' });
+
+  test('stand where messages were dropped, one for all that were dropped in one place', () => {
+    const mailbox = filled({ ...WIDE, maxItems: 2, gaps: true }, 1, 2, 3, 4);
+    expect([mailbox.take(), mailbox.dropped]).toEqual([1, 2]);
+    mailbox.push(5, 1);
+    mailbox.push(6, 1);
+    expect(drain(mailbox)).toEqual([2, gap(2), 5, gap(1)]);
+  });
+
+  test('stand ahead of what is left where the oldest are dropped', () => {
+    const mailbox = filled({ ...WIDE, maxItems: 2, overflow: 'drop-oldest', gaps: true }, 1, 2, 3, 4);
+    expect([mailbox.bytes, mailbox.length]).toEqual([2, 3]);
+    expect(drain(mailbox)).toEqual([gap(2), 3, 4]);
+    expect([mailbox.bytes, mailbox.length, mailbox.dropped]).toEqual([0, 0, 2]);
+  });
+
+  test('count what a dropped gap of others stands for, which may be unknown', () => {
+    const lost = (count: number | undefined): unknown => ({ signal: 'gap', count, reason: 'queue full' });
+    expect(drain(filled({ ...WIDE, maxItems: 1, gaps: true }, 1, lost(7), 2))).toEqual([1, gap(8)]);
+    expect(drain(filled({ ...WIDE, maxItems: 1, gaps: true }, 1, 2, lost(undefined), 3))).toEqual([1, gap(undefined)]);
+  });
+
+  test.each<Overflow>(['drop-newest', 'drop-oldest'])(
+    'account for every message that was pushed, in order, whatever is taken when (%s)',
+    (overflow) => {
+      const action = fc.oneof(
+        fc.constant('take' as const),
+        fc.constant('signal' as const),
+        fc.integer({ min: 0, max: 9 }),
+      );
+      fc.assert(
+        fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
+          const mailbox = new Mailbox({ maxItems: 4, maxBytes: 20, overflow, gaps: true });
+          let pushed = 0;
+          let seen = 0;
+          let gaps = 0;
+          const look = (message: unknown): void => {
+            if (message === NOTHING || message === 'signal') return;
+            if (typeof message !== 'number') {
+              gaps++;
+              seen += (message as { count: number }).count;
+            } else expect(message).toBe(seen++);
+          };
+          for (const next of actions) {
+            if (next === 'take') look(mailbox.take());
+            else if (next === 'signal') mailbox.pushSignal('signal');
+            else mailbox.push(pushed++, next);
+          }
+          expect(mailbox.length).toBeLessThanOrEqual(2 * actions.filter((each) => each === 'signal').length + 9);
+          for (const message of drain(mailbox)) look(message);
+          expect(seen).toBe(pushed);
+          expect(gaps).toBeLessThanOrEqual(mailbox.dropped);
+        }),
+      );
+    },
+  );
+});

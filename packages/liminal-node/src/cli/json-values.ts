@@ -12,6 +12,8 @@ export interface JsonValue {
   readonly value: unknown;
   /** From 1. */
   readonly line: number;
+  /** Of its text, in characters. */
+  readonly length: number;
 }
 
 /**
@@ -36,7 +38,7 @@ export async function* jsonLines(chunks: AsyncIterable<string>): AsyncGenerator<
   let line = 0;
   for await (const text of splitLines(chunks)) {
     line += 1;
-    if (text.trim() !== '') yield { value: parseJson(text, `line ${line}`), line };
+    if (text.trim() !== '') yield { value: parseJson(text, `line ${line}`), line, length: text.length };
   }
 }
 

@@ -1,9 +1,9 @@
 /**
  * `liminal-node publish`: has a running node publish one payload, or one for each line of stdin.
  *
- * Payloads are published in their order, with a bounded number of answers outstanding, so that any amount can
- * be piped through. Each answer comes when the message has been handed to the kernel for every node that had
- * subscribers. A line that is not JSON ends the command; what came before it is published.
+ * Payloads are published in their order, with a bounded number of answers outstanding, and bytes of them, so that any
+ * amount can be piped through. Each answer comes when the message has been handed to the kernel for every node that
+ * had subscribers; the node waits for those that read slowly, so that a pipe is read no faster than they do. A line that is not JSON ends the command; what came before it is published.
  */
 import { Argument, Command } from 'commander';
 import { EXIT, type ExitCode } from '../exit-code.js';
@@ -22,14 +22,16 @@ Examples:
   liminal-node publish orders 42 --json                  prints {"local":…,"nodes":…,"dropped":…}
   jq -c .[] orders.json | liminal-node publish orders -  one message for each line
 
-local: subscribers on the node itself; nodes: other nodes that it was sent to; dropped: not sent, a queue was full.
+local: subscribers on the node itself; nodes: other nodes that it was sent to; dropped: deliveries that were
+not made, which stderr explains.
 `;
 
 const SHELL_ADVICE =
   'Strings and keys need double quotes, so put single quotes around the whole in a shell: \'{"id":1}\'.';
 
-/** Answers outstanding at a time. */
+/** Answers outstanding at a time, and characters of what was published: what the node holds for us waits no longer. */
 const WINDOW = 64;
+const WINDOW_CHARACTERS = 2 ** 20;
 
 export function publishCommand(context: Context): Command {
   return withTlsOptions(new Command('publish'))
@@ -60,15 +62,15 @@ async function publish(
   const total = await publishAll(remote, channel, values ?? jsonLines(standardInput(signal)), flags, context);
   if (flags.json !== true) await context.stdout.line(summary(channel, remote.peer, total));
   if (total.dropped === 0) return EXIT.ok;
-  await context.stderr.line(
-    `${total.dropped} deliveries were dropped, because a queue on the way was full; publish more slowly.`,
-  );
+  const reasons = [...total.reasons].map(([reason, count]) => `${reason}: ${count}`).join(', ');
+  await context.stderr.line(`${total.dropped} deliveries were dropped (${reasons}).`);
   return EXIT.failed;
 }
 
 interface Total {
   published: number;
   dropped: number;
+  readonly reasons: Map<string, number>;
   /** Of the last message. */
   last: Receipt;
 }
@@ -80,28 +82,34 @@ async function publishAll(
   { json }: AttachmentFlags,
   { stdout }: Context,
 ): Promise<Total> {
-  const total: Total = { published: 0, dropped: 0, last: { local: 0, nodes: 0, dropped: 0 } };
-  const outstanding: { readonly line: number; readonly receipt: Promise<Receipt> }[] = [];
+  const total: Total = { published: 0, dropped: 0, reasons: new Map(), last: { local: 0, nodes: 0, dropped: 0 } };
+  const outstanding: { readonly line: number; readonly length: number; readonly receipt: Promise<Receipt> }[] = [];
+  let characters = 0;
   const settle = async (leave: number): Promise<void> => {
-    while (outstanding.length > leave) {
+    while (outstanding.length > leave || (leave > 0 && characters > WINDOW_CHARACTERS)) {
       const next = outstanding.shift();
       if (next === undefined) return;
+      characters -= next.length;
       const receipt = await next.receipt.catch((error: unknown) => {
         throw failureAt(next.line, total.published, error);
       });
       total.published += 1;
       total.dropped += receipt.dropped;
+      for (const { reason, count } of receipt.losses ?? []) {
+        total.reasons.set(reason, (total.reasons.get(reason) ?? 0) + count);
+      }
       total.last = receipt;
       const { local, nodes, dropped } = receipt;
       if (json === true) await stdout.line(JSON.stringify({ local, nodes, dropped }));
     }
   };
   try {
-    for await (const { value, line } of values) {
+    for await (const { value, line, length } of values) {
       const receipt = remote.publish(channel, value);
       // Its failure is told in its turn, not as an unhandled rejection before.
       receipt.catch(() => {});
-      outstanding.push({ line, receipt });
+      outstanding.push({ line, length, receipt });
+      characters += length;
       await settle(WINDOW);
     }
   } catch (error) {
@@ -144,7 +152,7 @@ function summary(channel: string, peer: string, { published, last }: Total): str
 }
 
 async function* oneValue(value: unknown): AsyncGenerator<JsonValue> {
-  yield { value, line: 0 };
+  yield { value, line: 0, length: 0 };
 }
 
 /** Stdin as text, until it ends or the command is interrupted. */

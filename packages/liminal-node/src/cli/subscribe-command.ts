@@ -5,6 +5,8 @@
  * directly. Lost connections are dialled again for as long as it runs; what is published on a lost node
  * meanwhile is missed, and stderr says from when to when.
  */
+
+import type { Gap } from '@liminal-node/channels';
 import { Argument, Command, Option } from 'commander';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import type { Envelope } from '../node.js';
@@ -61,7 +63,7 @@ async function subscribe(
   const json = flags.json === true;
   const notify: Notify = (sentence, event) => stderr.line(json ? JSON.stringify(event) : sentence);
   await using remote = await attach(flags, cookieFile, true, interruption);
-  const subscription = remote.node.channel<unknown>(channel).subscribe();
+  const subscription = remote.node.channel<unknown>(channel).subscribe({ gaps: true });
   interruption.signal.addEventListener('abort', () => subscription.close(), { once: true });
   if (interruption.signal.aborted) subscription.close();
   // Until every member has taken in the subscription, a publish there would miss it.
@@ -76,25 +78,31 @@ async function subscribe(
 }
 
 async function print(
-  subscription: AsyncIterable<Envelope<unknown>> & { readonly dropped: number },
+  subscription: AsyncIterable<Envelope<unknown> | Gap>,
   { count = Number.POSITIVE_INFINITY, json }: SubscribeFlags,
   { stdout }: Context,
   notify: Notify,
 ): Promise<void> {
   let printed = 0;
-  let dropped = 0;
-  for await (const envelope of subscription) {
-    await stdout.line(json === true ? envelopeLine(envelope) : toJson(envelope.payload));
+  for await (const item of subscription) {
+    if ('signal' in item) {
+      await tellGap(item, notify);
+      continue;
+    }
+    await stdout.line(json === true ? envelopeLine(item) : toJson(item.payload));
     printed += 1;
     if (printed >= count) return;
-    if (subscription.dropped > dropped) {
-      const missed = subscription.dropped - dropped;
-      dropped = subscription.dropped;
-      await notify(`${missed} messages dropped: they come faster than they are read here`, {
-        event: 'dropped',
-        count: missed,
-      });
-    }
+  }
+}
+
+async function tellGap({ count, reason, node }: Gap, notify: Notify): Promise<void> {
+  // Of a lost connection more is told where the connections are followed.
+  if (count === undefined) return;
+  const messages = count === 1 ? '1 message' : `${count} messages`;
+  if (node === undefined) {
+    await notify(`${messages} dropped: they come faster than they are read here`, { event: 'dropped', count });
+  } else {
+    await notify(`${messages} of ${node} missed (${reason})`, { event: 'missed', count, node, reason });
   }
 }
 
