@@ -25,6 +25,7 @@ import {
 } from '../../packages/distribution/dist/handshake-message.js';
 import { AddressBook } from '../../packages/distribution/dist/known-peers.js';
 import { decodeLosses, LossNotice } from '../../packages/distribution/dist/loss-notice.js';
+import { decodeMissing, encodeMissing } from '../../packages/distribution/dist/missing-message.js';
 import { decodePeers, encodePeers } from '../../packages/distribution/dist/peers-message.js';
 import {
   decodeClose,
@@ -222,6 +223,12 @@ export const distributionDecoders: readonly Decoder[] = [
       learnPeers(decodePeers(bytes), { self: self.name, book, counters: createCounters(), now: 0, allows: () => true });
     },
     make: (chance) => encodePeers(chance.list(6, () => ({ node: name(chance), address: address(chance) }))),
+  },
+  {
+    name: 'missing',
+    decode: decodeMissing,
+    make: (chance) =>
+      encodeMissing({ missed: chance.list(6, () => name(chance)), apart: chance.list(6, () => name(chance)) }),
   },
   {
     name: 'heartbeat',

@@ -36,6 +36,7 @@ export const DECODER_OF: Readonly<Record<keyof typeof FrameType, string>> = {
   LEAVE: 'frames',
   LEAVE_ACK: 'frames',
   PEERS: 'peers',
+  MISSING: 'missing',
   CLOSE: 'close',
   FRAGMENT: 'frames',
   LOST: 'losses',

@@ -48,6 +48,8 @@ export interface DistributionCounters {
   addressesIgnored: ByReason;
   /** Questions of discovery that failed, by the system's code or `deadline`. */
   discoveryFailed: ByReason;
+  /** Peers held apart because another peer cannot reach them: `shed`, and `taken again`. See `overlapping-partitions.ts`. */
+  parted: ByReason;
   /** Membership listeners that threw; the others were told all the same. */
   listenerErrors: number;
   /** Connections that the listener could not take, for instance for lack of file descriptors. */
@@ -75,6 +77,7 @@ export function createCounters(): DistributionCounters {
     unknownOptionalFrames: 0,
     addressesIgnored: {},
     discoveryFailed: {},
+    parted: {},
     listenerErrors: 0,
     acceptErrors: 0,
   };

@@ -28,7 +28,7 @@ export class FailureReport {
     const message = `no connection with ${peer?.name ?? remoteAddress}: ${text}`;
     // The accepted side's port is another one each time.
     const place = run.dialled ?? remoteAddress.slice(0, remoteAddress.lastIndexOf(':'));
-    if (isExpected(run, code)) this.#logger.debug(fields, message);
+    if (isExpected(run, code) || (by === 'us' && code === 'apart')) this.#logger.debug(fields, message);
     else if (this.#limiter.allows(`${place} ${by} ${code}`, now)) this.#logger.warn(fields, message);
   }
 
@@ -42,7 +42,7 @@ export class FailureReport {
 
 const ORDINARY = new Set(['duplicate', 'leaving', 'self', 'disconnected']);
 
-/** Part of the ordinary course: a crossing, a node that leaves, a node among its own seeds, a dialler that thought better. */
+/** Part of the ordinary course, as is whom this node holds apart: a crossing, a node that leaves, a node among its own seeds, a dialler that thought better. */
 function isExpected(run: HandshakeRun, code: string): boolean {
   return ORDINARY.has(code) || (run.dialled === undefined && isNetwork(code));
 }

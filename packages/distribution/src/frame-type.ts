@@ -39,6 +39,8 @@ export const FrameType = {
   PG_RESYNC: 42,
   /** An envelope for the members of a channel. */
   PUBLISH: 48,
+  /** Which nodes I cannot reach: replaces what I said before. */
+  MISSING: 152,
   /** Have you taken in all that I told of my groups, up to this version? */
   PG_ASK: 168,
   PG_ACK: 169,

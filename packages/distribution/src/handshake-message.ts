@@ -75,6 +75,7 @@ export const REFUSAL_CODES = [
   'leaving',
   'not allowed',
   'disconnected',
+  'apart',
 ] as const;
 
 export type RefusalCode = (typeof REFUSAL_CODES)[number];

@@ -105,6 +105,22 @@ export class AddressBook {
     return false;
   }
 
+  /** Whatever is known of where that node is, is dialled at once. */
+  hurry(node: NodeName, now: number): void {
+    for (const entry of this.#entries.values()) if (entry.node === node) entry.dueAt = now;
+  }
+
+  /** Nodes that are worth a dial, and have no session. */
+  missing(): NodeName[] {
+    const nodes = new Set<NodeName>();
+    for (const entry of this.#entries.values()) {
+      if (entry.node === undefined) continue;
+      const state = this.#stateOf(entry);
+      if (state === 'waiting' || state === 'dialing') nodes.add(entry.node);
+    }
+    return [...nodes];
+  }
+
   /** @returns the node that was met there, or is said to be there. */
   nodeAt(address: string): NodeName | undefined {
     return this.#entries.get(address)?.node;

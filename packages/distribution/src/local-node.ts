@@ -36,6 +36,7 @@ import { LiveSession } from './live-session.js';
 import { Membership, type MembershipEvent, type MembershipStage } from './membership.js';
 import { namesThatFit } from './node-patterns.js';
 import type { DistributionSettings } from './options.js';
+import { PARTED, PartitionGuard } from './partition-guard.js';
 import { decodePeers, type PeerAddress } from './peers-message.js';
 import type { Lane, PendingSend, SendOutcome, Session } from './session.js';
 import { decodeClose } from './session-message.js';
@@ -56,6 +57,7 @@ export class LocalNode implements Distribution {
   readonly #dialler: Dialler;
   readonly #discovery: Discovery;
   readonly #admission: Admission;
+  readonly #partitions: PartitionGuard;
   readonly #allows: (name: string) => boolean;
   /** Every connection that has not ended, whatever it is used for. */
   readonly #connections = new Set<FrameConnection>();
@@ -99,6 +101,17 @@ export class LocalNode implements Distribution {
     this.#acceptor = acceptor;
     this.#dialler = dialler;
     this.#allows = namesThatFit(settings.allow);
+    this.#partitions = new PartitionGuard({
+      settings,
+      counters,
+      sessions: () => sessions.all(),
+      wanted: () => book.missing(),
+      end: (session, text) => sessions.close(session, PARTED, text),
+      dial: (peer) => {
+        book.hurry(peer, now());
+        dialler.wake();
+      },
+    });
     this.#admission = new Admission({
       self: name,
       maxPeers,
@@ -215,8 +228,11 @@ export class LocalNode implements Distribution {
 
   #refusalOf(peer: NodeName, dialled: string | undefined): NameRefusal | undefined {
     if (!this.#allows(peer)) return { code: 'not allowed', text: `${this.name} does not take ${peer}` };
-    if (!this.#book.isDisconnected(peer, dialled)) return undefined;
-    return { code: 'disconnected', text: `${this.name} was told to disconnect from ${peer}` };
+    if (this.#book.isDisconnected(peer, dialled)) {
+      return { code: 'disconnected', text: `${this.name} was told to disconnect from ${peer}` };
+    }
+    const parted = this.#partitions.refusalOf(peer);
+    return parted === undefined ? undefined : { code: 'apart', text: parted };
   }
 
   async #leave(): Promise<void> {
@@ -248,6 +264,7 @@ export class LocalNode implements Distribution {
     this.#acceptor.stop(`${this.name} is leaving`);
     this.#dialler.stop();
     this.#discovery.stop();
+    this.#partitions.stop();
   }
 
   #createRun(dialled: string | undefined): HandshakeRun {
@@ -286,6 +303,10 @@ export class LocalNode implements Distribution {
     this.#membership.tell(event);
     const session = this.#sessions.get(node);
     if (event.type === 'up' && session === event.session) tellPeers(session, this.#sessions.all());
+    // Where another session with the same node is up by now, that one's own event tells of it.
+    if (event.type === 'up' ? session === event.session : session === undefined) {
+      this.#partitions[event.type](event.session);
+    }
     this.#dialler.wake();
   }
 
@@ -293,6 +314,7 @@ export class LocalNode implements Distribution {
     if (!this.#settings.dialLearned) return;
     const now = this.#settings.environment.now();
     learnPeers(peers, { self: this.name, allows: this.#allows, book: this.#book, counters: this.counters, now });
+    this.#partitions.step();
     this.#dialler.wake();
   }
 
@@ -302,6 +324,7 @@ export class LocalNode implements Distribution {
       [FrameType.HEARTBEAT_ACK, (session, body) => this.#sessions.heartbeatAcknowledged(session, body)],
       [FrameType.LEAVE, (session) => this.#peerLeaves(session)],
       [FrameType.LEAVE_ACK, (session) => session.release()],
+      [FrameType.MISSING, (session, body) => this.#partitions.reported(session, body)],
       [FrameType.PEERS, (_session, body) => this.#learn(decodePeers(body))],
       [FrameType.LOST, (session, body) => this.#handlers.handleLosses(session, body)],
       [FrameType.CLOSE, (session, body) => this.#peerCloses(session, body)],
@@ -315,7 +338,7 @@ export class LocalNode implements Distribution {
 
   #peerCloses(session: LiveSession, body: Uint8Array): void {
     const reason = decodeClose(body);
-    this.#settings.logger.warn({ peer: session.node, reason }, 'the peer closed the session: we broke the protocol');
+    this.#settings.logger.warn({ peer: session.node, reason }, 'the peer closed the session');
     this.#sessions.retire(session, 'closed by the peer');
   }
 }

@@ -55,6 +55,13 @@ export interface DistributionSettings {
    * characters. Others are refused and counted, whoever dials. @default ['*']: every node that has the cookie
    */
   allow: readonly string[];
+  /**
+   * Where two nodes cannot reach each other, all that are connected to both keep one of them, the same one; see
+   * docs/partitions.md. Set it alike on all nodes. @default true
+   */
+  preventOverlappingPartitions: boolean;
+  /** Milliseconds that two nodes have to reach each other again before one of them is held apart. @default 15000 */
+  overlapAfterMs: number;
   /** Milliseconds between heartbeats. @default 2500 */
   heartbeatIntervalMs: number;
   /** Milliseconds without a byte after which a peer is down; at least twice the interval. @default 10000 */
@@ -130,6 +137,8 @@ export const DEFAULTS: DistributionSettings = {
   discoverIntervalMs: 30_000,
   resolveTimeoutMs: 5_000,
   allow: ['*'],
+  preventOverlappingPartitions: true,
+  overlapAfterMs: 15_000,
   heartbeatIntervalMs: 2_500,
   heartbeatTimeoutMs: 10_000,
   handshakeTimeoutMs: 3_000,
@@ -181,6 +190,8 @@ const CHECKS: OptionChecks<DistributionSettings> = {
   discoverIntervalMs: wholeNumber(1, DAY_MS),
   resolveTimeoutMs: wholeNumber(1, DAY_MS),
   allow: (value) => (Array.isArray(value) ? value.map(patternFault).find(Boolean) : 'must be a list of node names'),
+  preventOverlappingPartitions: aBoolean,
+  overlapAfterMs: wholeNumber(2, DAY_MS),
   heartbeatIntervalMs: wholeNumber(1, DAY_MS),
   heartbeatTimeoutMs: wholeNumber(2, DAY_MS),
   handshakeTimeoutMs: wholeNumber(1, DAY_MS),

@@ -122,8 +122,12 @@ export class SessionTable implements SessionEvents {
     const fields = { peer: session.node, remoteAddress: session.remoteAddress, reason, error };
     if (error instanceof ProtocolError) settings.logger.warn(fields, 'closed a session: the peer broke the protocol');
     else settings.logger.error(fields, 'closed a session: the handler of a frame threw');
-    const lastWord = { type: FrameType.CLOSE, body: encodeClose(reason) };
-    this.retire(session, `protocol error: ${reason}`, lastWord);
+    this.close(session, `protocol error: ${reason}`, reason);
+  }
+
+  /** Takes a session down, and tells the peer why. */
+  close(session: LiveSession, reason: string, text: string): void {
+    this.retire(session, reason, { type: FrameType.CLOSE, body: encodeClose(text) });
   }
 
   heartbeat(session: LiveSession, body: Uint8Array): void {

@@ -23,6 +23,7 @@ test('the numbers on the wire are what they have always been', () => {
     PG_UPDATE: 41,
     PG_RESYNC: 42,
     PUBLISH: 48,
+    MISSING: 152,
     PG_ASK: 168,
     PG_ACK: 169,
   });
@@ -37,6 +38,7 @@ test('the numbers on the wire are what they have always been', () => {
     'leaving',
     'not allowed',
     'disconnected',
+    'apart',
   ]);
   expect(PROTOCOL).toEqual({ min: 1, max: 1 });
 });
