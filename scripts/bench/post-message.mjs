@@ -45,7 +45,7 @@ const ROWS = {
   'one-way-threads': () => oneWay((n) => ({ n, text: TEXT })),
   'one-way-bytes': () => oneWay(() => new Uint8Array(100)),
   'round-trip-threads': () => roundTrips(20_000, 0),
-  'round-trip-idle': () => roundTrips(50, 10),
+  'round-trip-idle': () => roundTrips(500, 10),
 };
 
 if (parentPort === null) console.log(JSON.stringify(await ROWS[process.argv[2]]()));

@@ -143,3 +143,32 @@ export const gauge = defineProcess(import.meta.url, 'gauge', async (self) => {
   clearImmediate(handle);
   self.send(replyTo, { longest });
 });
+
+/** Messages that may be under way to a `pacedCounter`; it tells of every fourth part of them. */
+const UNDER_WAY = 40_000;
+
+/** As `counter`; it lets its sender know how far it is, so that the queues between nodes are never full. */
+export const pacedCounter = defineProcess(import.meta.url, 'pacedCounter', (self, count, replyTo) => {
+  let due = 0;
+  let sender;
+  return (message) => {
+    if (message.sender !== undefined) {
+      ({ sender } = message);
+      return;
+    }
+    if (message.n !== due++) throw new Error(`message ${message.n} came where ${due - 1} was due`);
+    if (due % (UNDER_WAY / 4) === 0) self.send(sender, { due });
+    if (due === count) self.send(replyTo, { counted: count });
+  };
+});
+
+/** Sends `count` messages to a `pacedCounter`. */
+export const pacedSender = defineProcess(import.meta.url, 'pacedSender', async (self, to, count, text) => {
+  self.send(to, { sender: self.pid });
+  let taken = 0;
+  for (let n = 0; n < count; n++) {
+    while (n - taken >= UNDER_WAY) taken = (await self.receive()).due;
+    self.send(to, { n, text });
+    if (n % 1_000 === 999) await new Promise((resolve) => setImmediate(resolve));
+  }
+});

@@ -26,8 +26,8 @@ const ROWS = [
   ['one-way-threads', 'one way, thread to thread, objects', rate, true],
   ['one-way-bytes', 'one way, thread to thread, 100 bytes', rate, true],
   ['round-trip-threads', 'round trip, thread to thread, busy', micros, true],
-  ['round-trip-16', 'the same, 16 in flight', micros, false],
-  ['round-trip-idle', 'the same, every 10 ms', micros, true],
+  ['round-trip-16', 'round trip, thread to thread, 16 in flight', micros, false],
+  ['round-trip-idle', 'round trip, thread to thread, every 10 ms', micros, true],
   ['multicast-1000', 'deliveries to 1,000 subscribers of another thread', rate, false],
   ['flood', 'memory for 1.9 M messages to a blocked thread', memory, false],
 ];

@@ -75,7 +75,7 @@ const ROWS = {
   'one-way-bytes': () => oneWay(byteSender, byteCounter),
   'round-trip-threads': () => roundTrips(20_000, 1, 0),
   'round-trip-16': () => roundTrips(50_000, 16, 0),
-  'round-trip-idle': () => roundTrips(50, 1, 10),
+  'round-trip-idle': () => roundTrips(500, 1, 10),
   'multicast-1000': multicast,
   flood,
 };
