@@ -2,6 +2,7 @@
  * A node in an OS process of its own. The test that forked it tells it over IPC what to do: each message is
  * one call of {@link commands}, each answer what that returned or threw. It ends with the test, whatever happens.
  */
+import { createHook } from 'node:async_hooks';
 import {
   type Channel,
   type ClusterMember,
@@ -154,6 +155,22 @@ const commands = {
   async droppedSignals(): Promise<Readonly<Record<string, number>>> {
     const [home] = await node().scheduler.inspect();
     return home?.counters.dropped ?? {};
+  },
+  /** The delays of all timers that are set within so many milliseconds, and the CPU time of all threads meanwhile. */
+  async watchIdle(ms: number): Promise<{ timerDelays: number[]; cpuMs: number }> {
+    const timerDelays: number[] = [];
+    const hook = createHook({
+      init(_id, type, _trigger, resource: { _idleTimeout?: number }) {
+        if (type === 'Timeout') timerDelays.push(resource._idleTimeout ?? 0);
+      },
+    });
+    const before = process.cpuUsage();
+    const window = new Promise((resolve) => setTimeout(resolve, ms));
+    hook.enable();
+    await window;
+    hook.disable();
+    const { user, system } = process.cpuUsage(before);
+    return { timerDelays, cpuMs: (user + system) / 1_000 };
   },
   /** TCP connections of this OS process, as the kernel's handles tell. */
   sockets: (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length,
