@@ -3,7 +3,7 @@ import { type LiminalNode, startNode } from 'liminal-node';
 import { expect, it } from 'vitest';
 import { ClusterNode, COOKIE, until } from '../support/cluster.js';
 import { freePort } from '../support/free-port.js';
-import { meshed, QUICK, viewsEqual } from '../support/proxied-cluster.js';
+import { listen, meshed, QUICK, viewsEqual } from '../support/proxied-cluster.js';
 
 it('eight nodes that all dial all at once end with one connection a pair, and nobody hangs (A10, F26)', async () => {
   const count = 8;
@@ -23,7 +23,7 @@ it('eight nodes that all dial all at once end with one connection a pair, and no
         }),
       ),
     );
-    for (const node of nodes) node.channel('hello').subscribe();
+    for (const node of nodes) listen(node, 'hello');
     await meshed(nodes);
     await viewsEqual(nodes);
     // Each connection has an end at two nodes of this process; what lost a crossing is closed.

@@ -2,13 +2,13 @@
 import type { LiminalNode, MembershipEvent } from 'liminal-node';
 import { describe, expect, it } from 'vitest';
 import { ClusterNode, until } from '../support/cluster.js';
-import { connectedTo, meshed, QUICK, startProxiedCluster, viewsEqual } from '../support/proxied-cluster.js';
+import { connectedTo, listen, meshed, QUICK, startProxiedCluster, viewsEqual } from '../support/proxied-cluster.js';
 
 /** A member of a group, and a subscription, on each node. */
 function populate(nodes: readonly LiminalNode[], name: string): void {
   for (const node of nodes) {
     node.pg.join(name, node.attach().pid);
-    node.channel(name).subscribe();
+    listen(node, name);
   }
 }
 

@@ -68,6 +68,13 @@ export async function startProxiedCluster(
   return cluster;
 }
 
+/** Subscribes and reads, since a node that drains waits until what it took has been read. */
+export function listen(node: LiminalNode, channel: string): void {
+  void (async () => {
+    for await (const _envelope of node.channel(channel).subscribe());
+  })();
+}
+
 /** Waits until each of them is connected to all the others, and to nobody else. */
 export async function meshed(nodes: readonly LiminalNode[]): Promise<void> {
   for (const node of nodes)
