@@ -4,7 +4,8 @@
  *   HELLO      magic "LIMN", version min u16, max u16, flags u32 (bit 0: hidden), features u32, creation u32,
  *              maxFrameBytes u32, name text, address text (empty: does not listen), challenge 32 bytes
  *   CHALLENGE  the fields of HELLO, version chosen u16
- *   PROOF      last session 8 bytes (zeros: none), MAC 32 bytes
+ *   PROOF      last session 8 bytes (its token, with the first bit set where both ends had it; zeros: none;
+ *              ones: not remembered), MAC 32 bytes
  *   WELCOME    MAC 32 bytes
  *   REFUSE     code u8, text
  *
@@ -14,8 +15,14 @@ import { ByteReader, ByteWriter, type NodeName, ProtocolError, parseNodeName } f
 import { canonicalAddress, MAX_ADDRESS_BYTES } from './address.js';
 import { MIN_FRAME_BYTES } from './options.js';
 
+/** The first and the last version of the protocol that a program speaks. */
+export interface VersionRange {
+  readonly min: number;
+  readonly max: number;
+}
+
 /** The versions of the protocol that this program speaks. History: 1, the first. */
-export const PROTOCOL = { min: 1, max: 1 } as const;
+export const PROTOCOL: VersionRange = { min: 1, max: 1 };
 
 /** Features offered, a bit each. Offer only what is implemented end to end. */
 export const FEATURE = {
@@ -35,6 +42,9 @@ export const MAX_HANDSHAKE_FRAME_BYTES = 1_024;
 export const CHALLENGE_BYTES = 32;
 export const MAC_BYTES = 32;
 export const TOKEN_BYTES = 8;
+
+/** The bit of a token's first byte that is not the token's own. */
+export const SHARED = 0x80;
 
 const MAGIC = 0x4c494d4e;
 const HIDDEN = 1;
@@ -76,6 +86,7 @@ export const REFUSAL_CODES = [
   'not allowed',
   'disconnected',
   'apart',
+  'creation',
 ] as const;
 
 export type RefusalCode = (typeof REFUSAL_CODES)[number];

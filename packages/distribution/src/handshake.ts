@@ -32,9 +32,10 @@ import {
   encodeRefusal,
   FEATURES,
   type Hello,
-  PROTOCOL,
   type RefusalCode,
+  SHARED,
   TOKEN_BYTES,
+  type VersionRange,
 } from './handshake-message.js';
 
 /** This node, as it presents itself. */
@@ -45,10 +46,15 @@ export interface Identity {
   readonly address: string | null;
   readonly maxFrameBytes: number;
   readonly cookie: string;
+  /** The versions of the protocol that it speaks, the first and the last. */
+  readonly protocol: VersionRange;
 }
 
 /** What the peer said of itself; true only once it has proved that it knows the cookie. */
-export type Peer = Pick<Hello, 'name' | 'creation' | 'hidden' | 'address' | 'maxFrameBytes' | 'features'>;
+export type Peer = Pick<Hello, 'name' | 'creation' | 'hidden' | 'address' | 'maxFrameBytes' | 'features'> & {
+  /** The version of the protocol that both speak from now on: the highest that both know. */
+  readonly version: number;
+};
 
 export type HandshakeState =
   | { readonly at: 'challenge awaited'; readonly hello: Uint8Array; readonly own: Uint8Array }
@@ -162,19 +168,16 @@ function receive(self: Identity, state: HandshakeState, frameType: number, body:
 
 function receiveHello(self: Identity, own: Uint8Array, body: Uint8Array): Step {
   const hello = decodeHello(body);
-  const peer = peerOf(hello);
-  const identity = checkIdentity(self, hello);
+  const version = Math.min(hello.maxVersion, self.protocol.max);
+  const peer = peerOf(hello, version);
+  const identity = checkIdentity(self, peer);
   if (identity?.code === 'self') {
     const [state, effects] = refuse(peer, identity.code, identity.text);
     return [state, [{ type: 'self', challenge: Uint8Array.from(hello.challenge) }, ...effects]];
   }
-  const version = Math.min(hello.maxVersion, PROTOCOL.max);
-  if (version < Math.max(hello.minVersion, PROTOCOL.min)) {
-    return refuse(
-      peer,
-      'version',
-      `${self.name} speaks ${PROTOCOL.min} to ${PROTOCOL.max}, ${hello.name} ${hello.minVersion} to ${hello.maxVersion}`,
-    );
+  if (version < Math.max(hello.minVersion, self.protocol.min)) {
+    const theirs = `${hello.name} ${hello.minVersion} to ${hello.maxVersion}`;
+    return refuse(peer, 'version', `${speaks(self)}, ${theirs}`);
   }
   const challenge = encodeChallenge({ ...present(self, own), version });
   const transcript = { hello: Uint8Array.from(body), challenge };
@@ -186,15 +189,12 @@ function receiveHello(self: Identity, own: Uint8Array, body: Uint8Array): Step {
 
 function receiveChallenge(self: Identity, hello: Uint8Array, body: Uint8Array): Step {
   const challenge: Challenge = decodeChallenge(body);
-  const peer = peerOf(challenge);
-  const identity = checkIdentity(self, challenge);
+  const { version } = challenge;
+  const peer = peerOf(challenge, version);
+  const identity = checkIdentity(self, peer);
   if (identity !== undefined) return refuse(peer, identity.code, identity.text);
-  if (challenge.version < PROTOCOL.min || challenge.version > PROTOCOL.max) {
-    return refuse(
-      peer,
-      'version',
-      `${self.name} speaks ${PROTOCOL.min} to ${PROTOCOL.max}, ${challenge.name} chose ${challenge.version}`,
-    );
+  if (version < self.protocol.min || version > self.protocol.max) {
+    return refuse(peer, 'version', `${speaks(self)}, ${challenge.name} chose ${version}`);
   }
   const transcript = { hello, challenge: Uint8Array.from(body) };
   return [{ at: 'permission awaited', transcript, peer }, [{ type: 'met', peer }]];
@@ -253,13 +253,17 @@ function fail(failure: Failure): Step {
 }
 
 function present(self: Identity, challenge: Uint8Array): Hello {
-  const { name, creation, hidden, address, maxFrameBytes } = self;
-  const range = { minVersion: PROTOCOL.min, maxVersion: PROTOCOL.max, features: FEATURES };
+  const { name, creation, hidden, address, maxFrameBytes, protocol } = self;
+  const range = { minVersion: protocol.min, maxVersion: protocol.max, features: FEATURES };
   return { ...range, name, creation, hidden, address, maxFrameBytes, challenge };
 }
 
-function peerOf({ name, creation, hidden, address, maxFrameBytes, features }: Hello): Peer {
-  return { name, creation, hidden, address, maxFrameBytes, features };
+function peerOf({ name, creation, hidden, address, maxFrameBytes, features }: Hello, version: number): Peer {
+  return { name, creation, hidden, address, maxFrameBytes, features, version };
+}
+
+function speaks({ name, protocol }: Identity): string {
+  return `${name} speaks ${protocol.min} to ${protocol.max}`;
 }
 
 function wrongCookie(self: Identity, peer: Peer): string {
@@ -267,7 +271,9 @@ function wrongCookie(self: Identity, peer: Peer): string {
 }
 
 function tokenOf(cookie: string, transcript: Transcript): Uint8Array {
-  return macOf(cookie, 'liminal session', transcript).subarray(0, TOKEN_BYTES);
+  const token = macOf(cookie, 'liminal session', transcript).subarray(0, TOKEN_BYTES);
+  token[0] = (token[0] ?? 0) & ~SHARED;
+  return token;
 }
 
 /** Each part behind its length, so that no bytes can move from one to the next. */

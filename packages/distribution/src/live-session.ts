@@ -27,6 +27,16 @@ export interface SessionEvents {
   over(session: LiveSession, reason: string): void;
 }
 
+/** What is known of the last session with a peer. */
+export interface SessionMemory {
+  readonly creation: number;
+  readonly token: Uint8Array;
+  /** The peer had it up as well: it was the acceptor, or has sent something. */
+  peerHadIt: boolean;
+  /** The peer did not name it when it came back. */
+  missed: boolean;
+}
+
 export interface LiveSessionOptions {
   readonly id: number;
   readonly peer: Peer;
@@ -42,6 +52,7 @@ export class LiveSession implements Session, FrameOwner {
   readonly id: number;
   readonly node: NodeName;
   readonly creation: number;
+  readonly version: number;
   readonly hidden: boolean;
   readonly address: string | null;
   readonly upSince: number;
@@ -49,6 +60,8 @@ export class LiveSession implements Session, FrameOwner {
   readonly maxBodyBytes: number;
   readonly token: Uint8Array;
   readonly dialledByUs: boolean;
+  /** What is kept of it when it is over. */
+  readonly memory: SessionMemory;
   readonly heartbeat: Heartbeat;
   /** Resolves when the peer has acknowledged our LEAVE, or the session is over. */
   readonly released: Promise<void>;
@@ -72,12 +85,14 @@ export class LiveSession implements Session, FrameOwner {
     this.id = id;
     this.node = peer.name;
     this.creation = peer.creation;
+    this.version = peer.version;
     this.hidden = peer.hidden;
     this.address = peer.address;
     this.upSince = environment.wallNow();
     this.maxBodyBytes = Math.min(settings.maxFrameBytes, peer.maxFrameBytes) - 1;
     this.token = token;
     this.dialledByUs = dialledByUs;
+    this.memory = { creation: peer.creation, token, peerHadIt: dialledByUs, missed: false };
     this.heartbeat = new Heartbeat(settings.heartbeatTimeoutMs, environment.now());
     this.released = new Promise((resolve) => {
       this.#release = resolve;
@@ -210,6 +225,7 @@ export class LiveSession implements Session, FrameOwner {
   }
 
   received(): void {
+    this.memory.peerHadIt = true;
     this.heartbeat.heard(this.#now());
     if (this.#probes.length > 0) this.#settleProbes(true);
   }

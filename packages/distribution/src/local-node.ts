@@ -29,7 +29,7 @@ import { type FrameHandler, FrameHandlers, type LossHandler } from './frame-hand
 import { FrameType } from './frame-type.js';
 import { learnPeers, tellPeers } from './gossip.js';
 import type { Identity } from './handshake.js';
-import { MAX_HANDSHAKE_FRAME_BYTES } from './handshake-message.js';
+import { MAX_HANDSHAKE_FRAME_BYTES, PROTOCOL, type VersionRange } from './handshake-message.js';
 import { HandshakeRun } from './handshake-run.js';
 import { AddressBook, type KnownPeer } from './known-peers.js';
 import { LiveSession } from './live-session.js';
@@ -66,13 +66,14 @@ export class LocalNode implements Distribution {
   #stopping: Promise<void> | undefined;
   #whenClosed: (() => void) | undefined;
 
-  constructor(settings: DistributionSettings) {
+  /** @param protocol the versions to speak; other than those of this program for tests of builds to come. */
+  constructor(settings: DistributionSettings, protocol: VersionRange = PROTOCOL) {
     const { name, creation, hidden, maxFrameBytes, cookie, environment, logger } = settings;
     const { counters } = this;
     this.#settings = settings;
     this.name = name;
     this.creation = creation;
-    this.#identity = { name, creation, hidden, maxFrameBytes, cookie, address: null };
+    this.#identity = { name, creation, hidden, maxFrameBytes, cookie, protocol, address: null };
     this.#membership = new Membership(logger, () => counters.listenerErrors++);
     this.#handlers = new FrameHandlers(counters, this.#ownHandlers());
     const tell = (event: MembershipEvent): void => this.#tell(event);

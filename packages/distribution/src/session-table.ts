@@ -13,7 +13,7 @@ import type { FrameConnection } from './frame-connection.js';
 import type { FrameHandlers } from './frame-handlers.js';
 import { FrameType } from './frame-type.js';
 import type { Peer } from './handshake.js';
-import { LiveSession, type SessionEvents } from './live-session.js';
+import { LiveSession, type SessionEvents, type SessionMemory } from './live-session.js';
 import type { MembershipEvent } from './membership.js';
 import type { DistributionSettings } from './options.js';
 import { setPatientTimer } from './patience.js';
@@ -32,8 +32,9 @@ export interface SessionTableOptions {
 export class SessionTable implements SessionEvents {
   readonly #options: SessionTableOptions;
   readonly #live = new Map<NodeName, LiveSession>();
-  /** The token of the last session that was up with a peer, the most recent last. */
-  readonly #lastTokens = new Map<NodeName, Uint8Array>();
+  /** Of the last session that was up with a peer, the most recent last. */
+  readonly #last = new Map<NodeName, SessionMemory>();
+  #hasForgotten = false;
   #nextId = 1;
   #beat: Timer | undefined;
 
@@ -53,8 +54,14 @@ export class SessionTable implements SessionEvents {
     return [...this.#live.values()];
   }
 
-  lastToken(node: NodeName): Uint8Array | undefined {
-    return this.#lastTokens.get(node);
+  /** What is known of the last session with that node. */
+  lastWith(node: NodeName): SessionMemory | undefined {
+    return this.#last.get(node);
+  }
+
+  /** There were so many peers that some are not remembered any more. */
+  get hasForgotten(): boolean {
+    return this.#hasForgotten;
   }
 
   install(connection: FrameConnection, peer: Peer, token: Uint8Array, dialledByUs: boolean): void {
@@ -159,12 +166,13 @@ export class SessionTable implements SessionEvents {
     session.send(FrameType.HEARTBEAT, body, 'control');
   }
 
-  #remember({ node, token }: LiveSession): void {
-    this.#lastTokens.delete(node);
-    this.#lastTokens.set(node, token);
-    if (this.#lastTokens.size <= 2 * this.#options.settings.maxPeers) return;
-    for (const oldest of this.#lastTokens.keys()) {
-      this.#lastTokens.delete(oldest);
+  #remember({ node, memory }: LiveSession): void {
+    this.#last.delete(node);
+    this.#last.set(node, memory);
+    if (this.#last.size <= 2 * this.#options.settings.maxPeers) return;
+    this.#hasForgotten = true;
+    for (const oldest of this.#last.keys()) {
+      this.#last.delete(oldest);
       break;
     }
   }

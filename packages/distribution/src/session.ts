@@ -11,6 +11,8 @@ export interface Session {
   readonly node: NodeName;
   /** Which life of that node. */
   readonly creation: number;
+  /** The version of the protocol that both ends speak. */
+  readonly version: number;
   /** The peer is told to nobody and is no member of the cluster, for instance a command line. */
   readonly hidden: boolean;
   /** Where the peer listens, as others may dial it; null where it does not. */

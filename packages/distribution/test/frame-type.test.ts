@@ -39,6 +39,7 @@ test('the numbers on the wire are what they have always been', () => {
     'not allowed',
     'disconnected',
     'apart',
+    'creation',
   ]);
   expect(PROTOCOL).toEqual({ min: 1, max: 1 });
 });

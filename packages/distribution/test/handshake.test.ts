@@ -19,6 +19,7 @@ import {
   encodeHello,
   FEATURES,
   MAX_HANDSHAKE_FRAME_BYTES,
+  PROTOCOL,
   printable,
 } from '../src/handshake-message.js';
 
@@ -29,6 +30,7 @@ const identity = (name: string, more: Partial<Identity> = {}): Identity => ({
   address: '127.0.0.1:4000',
   maxFrameBytes: 2 ** 24,
   cookie: 'secret',
+  protocol: PROTOCOL,
   ...more,
 });
 const alice = identity('a@h');
@@ -116,6 +118,7 @@ describe('the handshake', () => {
     expect(welcomed?.peer).toEqual({
       name: 'b@h',
       creation: 9,
+      version: 1,
       hidden: true,
       address: null,
       maxFrameBytes: 2 ** 24,
@@ -124,6 +127,7 @@ describe('the handshake', () => {
     expect(proved?.peer).toEqual({
       name: 'a@h',
       creation: 7,
+      version: 1,
       hidden: false,
       address: '127.0.0.1:4000',
       maxFrameBytes: 2 ** 24,

@@ -28,6 +28,9 @@ const RESERVE = { part: 0.25, maxMs: 1_000 };
  */
 const APPLICATION_PART = 0.6;
 
+/** How long peers are waited for that do not say that they know of no member here any more. */
+const ACKNOWLEDGE_MS = 2_000;
+
 /** How often mailboxes are looked at while they empty. Only a draining node polls. */
 const LOOK_INTERVAL_MS = 10;
 
@@ -46,7 +49,12 @@ export async function drainNode(
   };
   // From here on no peer sends new work; publishes of this node still reach the peers.
   for (const groups of [channelGroups, pg]) leaveAll(groups);
-  await within(distribution.leave(), stopAt, 'not every peer acknowledged that this node leaves');
+  const told = [channelGroups, pg].map((groups) => groups.acknowledged({ timeoutMs: ACKNOWLEDGE_MS }));
+  await within(
+    Promise.all([distribution.leave(), ...told]),
+    stopAt,
+    'not every peer acknowledged that this node leaves',
+  );
   const unread = await emptyMailboxes(scheduler, environment, stopAt, stopAt + reserveMs / 2);
   if (unread === undefined) cut.push('a scheduler thread is blocked, and its mailboxes were not read');
   else if (unread > 0) cut.push(`${unread} messages in mailboxes were not read`);
