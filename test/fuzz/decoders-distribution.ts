@@ -21,6 +21,7 @@ import {
   FEATURES,
   type Hello,
   MAX_HANDSHAKE_FRAME_BYTES,
+  PROTOCOL,
   REFUSAL_CODES,
 } from '../../packages/distribution/dist/handshake-message.js';
 import { AddressBook } from '../../packages/distribution/dist/known-peers.js';
@@ -84,6 +85,7 @@ const self: Identity = {
   address: 'h:1',
   maxFrameBytes: 2 ** 24,
   cookie: 'secret',
+  protocol: PROTOCOL,
 };
 const honest = { minVersion: 1, maxVersion: 1, features: FEATURES, hidden: false, maxFrameBytes: 2 ** 24 };
 

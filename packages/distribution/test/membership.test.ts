@@ -9,6 +9,7 @@ const session = (node: string): Session => ({
   id: nextId++,
   node: node as NodeName,
   creation: 1,
+  version: 1,
   hidden: false,
   address: null,
   upSince: 0,

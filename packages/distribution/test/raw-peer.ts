@@ -7,6 +7,7 @@ import type { NodeName } from '@liminal-node/scheduler';
 import { encodeFrame, FrameDecoder } from '../src/frame.js';
 import { FrameType } from '../src/frame-type.js';
 import { dial, type HandshakeState, type Identity, type Step, step } from '../src/handshake.js';
+import { PROTOCOL } from '../src/handshake-message.js';
 import type { Connection, ConnectionHandlers, Transport } from '../src/transport.js';
 
 export interface RawFrame {
@@ -48,6 +49,7 @@ export class RawPeer implements ConnectionHandlers {
       address: null,
       maxFrameBytes: 2 ** 24,
       cookie: 'secret',
+      protocol: PROTOCOL,
       ...identity,
     };
     this.#tamper = tamper;
@@ -103,7 +105,7 @@ export class RawPeer implements ConnectionHandlers {
     for (const effect of effects) {
       if (effect.type === 'send') this.#sendTampered({ type: effect.frameType, body: Buffer.from(effect.body) });
       else if (effect.type === 'met') {
-        this.#take(step(this.#identity, state, { type: 'permit', lastSession: Buffer.alloc(8) }));
+        this.#take(step(this.#identity, state, { type: 'permit', lastSession: Buffer.alloc(8, 0xff) }));
       } else if (effect.type === 'welcomed') this.up = true;
     }
   }
