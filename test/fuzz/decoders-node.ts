@@ -1,5 +1,7 @@
-/** What tools and nodes ask of one another while one visits the other. */
-import { decodeUntrusted, encodeValue } from '@liminal-node/scheduler';
+/** What tools and nodes ask of one another while one visits the other, and what nodes tell of global names. */
+import { decodeUntrusted, encodeValue, formatPid, type NodeName } from '@liminal-node/scheduler';
+import type { NameMessage, ToldClaim } from '../../packages/liminal-node/dist/names/name-message.js';
+import { decodeMessage, encodeMessage } from '../../packages/liminal-node/dist/names/wire.js';
 import { answerTo, parseAnswer } from '../../packages/liminal-node/dist/node-answers.js';
 import { parseRequest } from '../../packages/liminal-node/dist/node-requests.js';
 import type { Decoder } from './decoders.js';
@@ -71,6 +73,27 @@ function answer(chance: Chance): Uint8Array {
   return Buffer.concat([Uint8Array.of(kind), encodeValue(nearly(chance, chance.isOneIn(5) ? failed : ok))]);
 }
 
+const source = { node: 'b@h' as NodeName, creation: 11 };
+
+function nameMessage(chance: Chance): NameMessage {
+  const key = chance.pick(['n', 'l', '']) + chance.text();
+  const [request, time] = [chance.number(32), chance.number(48)];
+  const claim = (): ToldClaim => {
+    const pid = formatPid({ ...source, thread: chance.number(32), serial: chance.number(48) });
+    return { key: `n${chance.text()}`, pid, time, held: chance.isOneIn(2) };
+  };
+  return chance.pick<NameMessage>([
+    { type: 'snapshot', first: true, last: true, claims: chance.list(5, claim) },
+    { type: chance.pick(['ask', 'check']), request, key },
+    { type: 'grant', request, time },
+    { type: 'deny', request, reason: chance.pick(['taken', 'busy']) },
+    { type: chance.pick(['cancel', 'checked']), request },
+    { type: 'claim', request, claim: claim() },
+    { type: 'claimed', request, agreed: chance.isOneIn(2) },
+    { type: chance.pick(['held', 'release']), key, time },
+  ]);
+}
+
 export const nodeDecoders: readonly Decoder[] = [
   {
     name: 'node-request',
@@ -87,5 +110,15 @@ export const nodeDecoders: readonly Decoder[] = [
       if (answered?.ok) answerTo(type, answered.value);
     },
     make: answer,
+  },
+  {
+    name: 'global-names',
+    decode: (bytes) => decodeMessage(bytes, source),
+    verify: (message) => {
+      const told = message as NameMessage | undefined;
+      const claims = told?.type === 'snapshot' ? told.claims : told?.type === 'claim' ? [told.claim] : [];
+      for (const { pid } of claims) if (!pid.startsWith('b@h#b.')) throw new Error(`in the name of ${pid}`);
+    },
+    make: (chance) => encodeMessage(nameMessage(chance))[0] as Uint8Array,
   },
 ];

@@ -47,4 +47,5 @@ export const DECODER_OF: Readonly<Record<keyof typeof FrameType, string>> = {
   PUBLISH: 'publication',
   PG_ASK: 'pg',
   PG_ACK: 'pg',
+  GLOBAL_NAMES: 'global-names',
 };

@@ -19,6 +19,7 @@ import {
   startNode,
   startObject,
   startServer,
+  type Via,
   wrap,
 } from 'liminal-node';
 import { answerCalls } from './answer-calls.js';
@@ -175,7 +176,7 @@ const commands = {
   /** TCP connections of this OS process, as the kernel's handles tell. */
   sockets: (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length,
 
-  spawnObedient: (observer: Pid, options: { name?: string; trapExit?: boolean; thread?: number | 'home' } = {}) =>
+  spawnObedient: (observer: Pid, options: { name?: string | Via; trapExit?: boolean; thread?: number | 'home' } = {}) =>
     node().spawn(obedient, [observer], options),
   startLedger: (name: string): Promise<ObjectPid<Ledger>> => startObject(node().attach(), ledger, [], { name }),
   /** Keeps a callback of this node in an object of another. */
@@ -191,6 +192,8 @@ const commands = {
     node().scheduler.exitProcess(pid, reason);
   },
   http: (): string | null => node().http,
+  whereisGlobally: (name: string): Pid | undefined => node().names.whereis(name),
+  connect: (address: string) => node().connect(address),
   threads: (): readonly number[] => node().scheduler.threads,
   endThread: (thread: number): Promise<void> => node().scheduler.endThread(thread),
   drain: () => node().drain(),

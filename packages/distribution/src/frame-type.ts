@@ -44,6 +44,8 @@ export const FrameType = {
   /** Have you taken in all that I told of my groups, up to this version? */
   PG_ASK: 168,
   PG_ACK: 169,
+  /** What nodes tell one another about global names; optional. */
+  GLOBAL_NAMES: 184,
 } as const;
 
 /** The lowest type that may have a handler of another layer. */

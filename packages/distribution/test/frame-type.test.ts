@@ -26,6 +26,7 @@ test('the numbers on the wire are what they have always been', () => {
     MISSING: 152,
     PG_ASK: 168,
     PG_ACK: 169,
+    GLOBAL_NAMES: 184,
   });
   expect(REFUSAL_CODES).toEqual([
     'malformed',

@@ -16,6 +16,7 @@ export interface DrainedParts {
   readonly pg: Pg;
   readonly channelGroups: Pg;
   readonly channels: Channels;
+  readonly names: AsyncDisposable;
   readonly http: HttpServer | undefined;
 }
 
@@ -35,7 +36,7 @@ const ACKNOWLEDGE_MS = 2_000;
 const LOOK_INTERVAL_MS = 10;
 
 export async function drainNode(
-  { application, scheduler, distribution, pg, channelGroups, channels, http }: DrainedParts,
+  { application, scheduler, distribution, pg, channelGroups, channels, names, http }: DrainedParts,
   timeoutMs: number,
   environment: Environment,
 ): Promise<{ cut: readonly string[] }> {
@@ -68,6 +69,7 @@ export async function drainNode(
   // Links and monitors of the peers hear of the end of each process, and not of a lost connection.
   await within(distribution.flush(), deadline, 'not every exit signal has left for the peers');
   await distribution.stop();
+  await names[Symbol.asyncDispose]();
   await http?.close();
   return { cut };
 }

@@ -142,5 +142,16 @@ export type { ConnectOptions } from './connecting.js';
 export { CookieError } from './cookie.js';
 export { type Health, HttpListenError } from './http-server.js';
 export type { Joined } from './joined.js';
+export type { Claimant, NameConflict, NameResolver, NameVerdict } from './names/claim.js';
+export type { GlobalNamesOptions } from './names/global-names.js';
+export {
+  type GlobalLock,
+  type GlobalLockOptions,
+  GlobalNameError,
+  globalNames,
+  isNameConflict,
+  lockGlobally,
+  type NameConflictMessage,
+} from './names/registry.js';
 export { type ClusterMember, type LiminalNode, type NodeEnd, type NodeOptions, startNode } from './node.js';
 export { attachTo, type RemoteNode, RequestError } from './remote-node.js';

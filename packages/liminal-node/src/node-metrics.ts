@@ -10,6 +10,7 @@ import type { Distribution } from '@liminal-node/distribution';
 import type { Pg } from '@liminal-node/pg';
 import { type Environment, type Scheduler, systemEnvironment, type ThreadInfo } from '@liminal-node/scheduler';
 import { createMetrics } from './metrics.js';
+import type { GlobalNames } from './names/global-names.js';
 import type { RequestCounters } from './node-requests.js';
 
 export interface MeasuredParts {
@@ -21,6 +22,7 @@ export interface MeasuredParts {
   readonly channelGroups: Pg;
   readonly channels: Channels;
   readonly clusterSync: ClusterSync;
+  readonly names: Pick<GlobalNames, 'counters' | 'registered'>;
   readonly requests: RequestCounters;
 }
 
@@ -28,7 +30,7 @@ const INSPECT_MS = 1_000;
 
 /** @returns makes the page, with values as of the call. */
 export function createNodeMetrics(
-  { scheduler, distribution, pg, channelGroups, channels, clusterSync, requests }: MeasuredParts,
+  { scheduler, distribution, pg, channelGroups, channels, clusterSync, names, requests }: MeasuredParts,
   environment: Environment = systemEnvironment,
 ): () => Promise<string> {
   let threads: readonly ThreadInfo[] = [];
@@ -56,6 +58,7 @@ export function createNodeMetrics(
       'pg-channels': () => channelGroups.counters,
       channels: () => channels.counters,
       'cluster-sync': () => clusterSync.counters,
+      'global-names': () => names.counters,
       requests: () => requests,
     },
     gauges: {
@@ -69,6 +72,7 @@ export function createNodeMetrics(
       blockingThreads: { help: 'Threads of blocking work.', read: () => scheduler.blockingWork.threads },
       groups: { help: 'Groups of the application with members anywhere.', read: () => pg.groupCount },
       groupReaders: { help: 'Iterations over changes of groups, and monitors of them.', read: () => pg.readers },
+      globalNames: { help: 'Global names that this node knows.', read: () => names.registered().size },
       subscribedChannels: { help: 'Channels with subscribers here.', read: () => channels.load.channels },
       subscriptions: { help: 'Subscriptions here.', read: () => channels.load.subscriptions },
     },

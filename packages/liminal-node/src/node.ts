@@ -46,6 +46,7 @@ import { firstJoin } from './first-join.js';
 import { type Health, type HttpServer, startHttp } from './http-server.js';
 import { joinedOf } from './joined.js';
 import { type ClusterMember, membersOf } from './members.js';
+import { GlobalNames } from './names/global-names.js';
 import { createNodeMetrics } from './node-metrics.js';
 import { answerRequests, REQUESTS_NAME, type RequestCounters } from './node-requests.js';
 import {
@@ -111,6 +112,8 @@ export interface LiminalNode extends AsyncDisposable {
   /** The process groups of the application, on all nodes. */
   readonly pg: Pg;
   readonly clusterSync: ClusterSync;
+  /** The names of the cluster (`globalNames`): who has which. */
+  readonly names: Pick<GlobalNames, 'whereis' | 'registered' | 'counters'>;
   readonly distribution: Distribution;
   readonly scheduler: Scheduler;
 
@@ -224,6 +227,9 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
     const channelGroups = startPg({ ...options.groups, scope: CHANNELS_SCOPE, scheduler, distribution, logger });
     const pg = startPg({ ...options.groups, scope: APPLICATION_SCOPE, scheduler, distribution, logger });
     answerProcesses(scheduler, pg);
+    const names = keep(
+      new GlobalNames({ scheduler, distribution, hidden: options.hidden, logger }, options.globalNames),
+    );
     const { maxPayloadBytes } = options;
     const channels = new Channels(scheduler, { logger, ...(maxPayloadBytes !== undefined && { maxPayloadBytes }) });
     const clusterSync = connectChannels(channels, channelGroups, distribution, logger);
@@ -247,7 +253,7 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
       const unmet = unmetConditions({ draining, starting, threads, wantedThreads, peers, discovery });
       return { live: true, ready: unmet.length === 0, unmet, joined: joinedOf(distribution) };
     };
-    const parts = { scheduler, distribution, pg, channelGroups, channels, clusterSync };
+    const parts = { scheduler, distribution, pg, channelGroups, channels, clusterSync, names };
     const metrics = createNodeMetrics({ ...parts, requests });
     const http = await openHttp(options.http, health, metrics, options);
     if (http !== undefined) keep(http);
@@ -284,6 +290,7 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
       channel: (channel, channelOptions) => channels.channel(channel, channelOptions),
       pg,
       clusterSync,
+      names,
       distribution,
       scheduler,
       connect: (peer, connectOptions = {}) => connectTo(distribution, peer, connectOptions, systemEnvironment),

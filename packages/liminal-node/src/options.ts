@@ -28,6 +28,7 @@ import {
 } from '@liminal-node/scheduler';
 
 import { type App, appFault } from './application.js';
+import { type GlobalNamesOptions, resolveGlobalNamesOptions } from './names/global-names.js';
 import { REMOTE_SPAWN, type RemoteSpawn } from './spawn/spawn-policy.js';
 
 /** What can be tuned of the connections between nodes; see `DistributionSettings` for each. */
@@ -95,6 +96,8 @@ export interface NodeOptions extends SchedulerTuning {
    * elsewhere on each node. @default the working directory
    */
   readonly applicationRoot: string;
+  /** The global names (`globalNames`); see docs/names.md. @default see `GlobalNamesOptions` */
+  readonly globalNames: Partial<GlobalNamesOptions>;
   /** `name@host`, unique in the cluster. @default `node-` and a random number, @127.0.0.1 */
   readonly name: string;
   /** `host:port` where other nodes may connect, port 0 for any free one, or `off`. @default '127.0.0.1:0' */
@@ -208,6 +211,15 @@ export function heartbeatTuning(heartbeat: HeartbeatProfile | HeartbeatFigures):
   };
 }
 
+function globalNamesFault(value: unknown): string | undefined {
+  try {
+    resolveGlobalNamesOptions(value as Partial<GlobalNamesOptions>);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 const CHECKS: OptionChecks<NodeOptions> = {
   // Checked by the scheduler, under the same names.
   threads: anything,
@@ -222,6 +234,7 @@ const CHECKS: OptionChecks<NodeOptions> = {
   remoteSpawn: oneOf(...REMOTE_SPAWN),
   // Checked where it is looked up.
   applicationRoot: anything,
+  globalNames: globalNamesFault,
   name,
   listen: address,
   http: address,
@@ -258,6 +271,7 @@ export function resolveNodeOptions(given: Partial<NodeOptions> | undefined): Rea
     app: undefined,
     remoteSpawn: 'defined',
     applicationRoot: process.cwd(),
+    globalNames: {},
     name: `node-${randomCreation(systemEnvironment).toString(36)}@127.0.0.1`,
     listen: '127.0.0.1:0',
     http: 'off',

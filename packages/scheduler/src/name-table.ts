@@ -12,6 +12,12 @@ export interface Grant {
   readonly grant: number;
 }
 
+/** Enters what home lists, or takes it off the list. */
+export function list(listed: Map<string, Pid>, key: string, pid: Pid | undefined): void {
+  if (pid === undefined) listed.delete(key);
+  else listed.set(key, pid);
+}
+
 export class NameTable {
   readonly #grants: Map<string, Grant>;
 

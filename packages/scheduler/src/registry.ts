@@ -13,8 +13,8 @@
  *
  * - A registry is data, a module and a name, so that it can be named in spawn options and child specs. Its functions
  *   run on the thread that asks; whoever asks for a name must have imported its module there. A spawn imports it.
- * - A send may not wait, so `whereis` answers from what its thread knows: a registry keeps a copy on each thread, or
- *   derives its names from the node's own.
+ * - A send may not wait, so `whereis` answers from what its thread knows: a registry keeps a copy on each thread,
+ *   derives its names from the node's own, or has home list them on every thread (`Scheduler.list`).
  * - A registry frees the names of processes that have ended; it monitors them. Until it has, its answer is a pid
  *   that is dead, which everybody who gets one can bear.
  */
@@ -27,6 +27,8 @@ import type { Self } from './self.js';
 export interface LocalNames {
   readonly node: NodeName;
   whereis(name: string): Pid | undefined;
+  /** What home has listed by that key, with `Scheduler.list`. */
+  listed(key: string): Pid | undefined;
 }
 
 export interface RegistryFunctions {
@@ -43,6 +45,8 @@ export interface Registry {
   readonly kind: 'registry';
   readonly module: string;
   readonly name: string;
+  /** By what every node knows it, wherever its module is there. */
+  readonly spec?: string;
 }
 
 /** A name of a registry. Portable. */
@@ -60,10 +64,11 @@ interface RegistryDefinition extends Registry, Definition {
  * Defines a registry. Throws as `defineProcess` does.
  * @param module the URL of the module that makes this call at its top level: `import.meta.url`.
  * @param name unique in that module.
+ * @param spec by what every node knows it, for `spawn` on another node; without one it has to be below the application root.
  */
-export function defineRegistry(module: string, name: string, functions: RegistryFunctions): Registry {
+export function defineRegistry(module: string, name: string, functions: RegistryFunctions, spec?: string): Registry {
   define<RegistryDefinition>({ kind: 'registry', module, name, functions });
-  return { kind: 'registry', module, name };
+  return { kind: 'registry', module, name, ...(spec !== undefined && { spec }) };
 }
 
 /** @throws NameError where the registry's module was not imported on this thread. */

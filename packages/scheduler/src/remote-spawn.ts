@@ -119,11 +119,11 @@ export class RemoteSpawns {
  * @throws SpawnError for a module that no other node could find.
  */
 export function codeOf(
-  definition: { readonly module: string; readonly name: string } | SpecName,
+  definition: { readonly module: string; readonly name: string; readonly spec?: string } | SpecName,
   applicationRoot: string | undefined,
 ): SpawnCode {
-  if ('spec' in definition) return { spec: definition.spec };
-  const { module, name } = definition;
+  if (definition.spec !== undefined) return { spec: definition.spec };
+  const { module, name } = definition as { module: string; name: string };
   if (applicationRoot !== undefined && module.startsWith(applicationRoot)) {
     return { module: module.slice(applicationRoot.length), name };
   }

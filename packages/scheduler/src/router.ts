@@ -77,7 +77,12 @@ export class Router {
   /** Who has a name of this node, or of a registry. */
   whereis(name: string | Via): Pid | undefined {
     if (typeof name === 'string') return this.#runtime.names.get(name);
-    return whereisVia(name, { node: this.#runtime.options.node, whereis: (local) => this.#runtime.names.get(local) });
+    const { options, names, listed } = this.#runtime;
+    return whereisVia(name, {
+      node: options.node,
+      whereis: (local) => names.get(local),
+      listed: (key) => listed.get(key),
+    });
   }
 
   /** @throws NameError where nobody has the name. */

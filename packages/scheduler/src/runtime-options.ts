@@ -2,7 +2,7 @@
 import type { Logger } from './logger.js';
 import type { MailboxBound } from './mailbox.js';
 import type { Grant } from './name-table.js';
-import type { NodeName } from './pid.js';
+import type { NodeName, Pid } from './pid.js';
 import type { MeshOptions } from './threads/mesh.js';
 import type { ThreadActivity } from './threads/thread-activity.js';
 
@@ -17,6 +17,8 @@ export interface RuntimeOptions extends MeshOptions {
   readonly checkMessages: boolean;
   /** The names that are registered already. @default none */
   readonly names?: ReadonlyMap<string, Grant>;
+  /** What home has listed already. @default none */
+  readonly listed?: ReadonlyMap<string, Pid>;
   /** Where the thread shows what runs on it. @default nowhere */
   readonly activity?: ThreadActivity;
   /** The folder, as a URL that ends with a slash, below which other nodes find modules by the rest of their URLs. */

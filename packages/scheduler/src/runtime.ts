@@ -51,6 +51,8 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   readonly processes = new ProcessTable();
   /** This thread's copy of the node's registered names. The home thread's is the authority. */
   readonly names: NameTable;
+  /** This thread's copy of what home has listed; see `Scheduler.list`. */
+  readonly listed: Map<string, Pid>;
   readonly counters: RuntimeCounters = { spawned: 0, exited: 0, dropped: {} };
   readonly mesh: Mesh;
   readonly signals: Signals;
@@ -89,6 +91,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     this.options = options;
     this.environment = options.environment;
     this.names = new NameTable(options.names);
+    this.listed = new Map(options.listed);
     this.#life = { node: options.node, creation: options.creation };
     this.#prefix = pidPrefix(options.node, options.creation, options.thread);
     this.root = this.nextPid();

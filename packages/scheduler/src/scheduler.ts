@@ -13,6 +13,7 @@ import { assemble, SNAPSHOT_TIMEOUT_MS, type Snapshot, snapshotOfThread } from '
 import { Snapshots } from './inspection/snapshots.js';
 import { beginTrace, resolveTraceOptions, type Trace, type TraceOptions } from './inspection/trace.js';
 import { limitLog } from './log-limit.js';
+import { list } from './name-table.js';
 import { NameAuthority, registerProcess } from './names.js';
 import { type AnyPid, type NodeName, type Pid, parsePid } from './pid.js';
 import type { Via } from './registry.js';
@@ -156,6 +157,15 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
 
   whereis(name: string | Via): Pid | undefined {
     return this.#runtime.router.whereis(name);
+  }
+
+  /**
+   * Shows every thread a pid by that key, or none any more, for registries (`LocalNames.listed`). A thread knows it
+   * before anything else that is sent to it after this call.
+   */
+  list(key: string, pid: Pid | undefined): void {
+    list(this.#runtime.listed, key, pid);
+    this.#threads.tellAll({ type: 'listed', key, ...(pid !== undefined && { pid }) });
   }
 
   /** Whether `pid` is of this life of this node; it may be dead. */

@@ -12,12 +12,16 @@ import {
   type SpawnPolicy,
   SpawnRefusedError,
 } from '@liminal-node/scheduler';
+import { GLOBAL_NAMES_SPEC, globalNames } from '../names/registry.js';
 import type { ApplicationRoot } from './application-root.js';
 
 /** Each allows what those before it do. */
 export const REMOTE_SPAWN = ['none', 'registered', 'defined', 'modules'] as const;
 
 export type RemoteSpawn = (typeof REMOTE_SPAWN)[number];
+
+/** Registries that every node has. */
+const REGISTRIES = new Map<string, CodeAddress>([[GLOBAL_NAMES_SPEC, globalNames]]);
 
 const MAX_NAME_LENGTH = 255;
 
@@ -48,7 +52,7 @@ export class NodeSpawnPolicy implements SpawnPolicy {
     const mode = this.#mode;
     if (mode === 'none') throw this.#notAllowed('nothing is started for other nodes');
     if ('spec' in code) {
-      const found = kind === 'process' ? this.spec(code.spec) : undefined;
+      const found = kind === 'process' ? this.spec(code.spec) : REGISTRIES.get(code.spec);
       if (found !== undefined) return found;
       throw new SpawnRefusedError(`the node has registered nothing as "${code.spec}"`, { reason: 'no_such_spec' });
     }

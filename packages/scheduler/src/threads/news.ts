@@ -13,4 +13,6 @@ export type News<Port> =
   | { readonly type: 'way'; readonly thread: number; readonly port: Port }
   /** Processes can be placed on that thread from now on. */
   | { readonly type: 'placeable'; readonly thread: number; readonly slot: number }
+  /** What home lists by that key from now on; nothing without a pid. */
+  | { readonly type: 'listed'; readonly key: string; readonly pid?: Pid }
   | { readonly type: 'named'; readonly name: string; readonly pid: Pid; readonly grant: number };

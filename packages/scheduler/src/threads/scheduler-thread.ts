@@ -5,6 +5,7 @@ import { BlockingWorkError, SpawnError } from '../errors.js';
 import { memoryOf, snapshotOfThread, type ThreadSnapshot } from '../inspection/snapshot.js';
 import { limitLog } from '../log-limit.js';
 import type { Logger } from '../logger.js';
+import { list } from '../name-table.js';
 import { registerProcess } from '../names.js';
 import type { SelfServices } from '../process-self.js';
 import { HOME, Runtime } from '../runtime.js';
@@ -51,6 +52,7 @@ export function startSchedulerThread<Port>(
     threadQueueBytes,
     wakefulness: wakefulness(settings.stayAwakeUs, settings.awake, slot),
     names,
+    listed: settings.listed,
     applicationRoot: settings.applicationRoot,
     activity: new ThreadActivity(activity, slot, sharedNow() - environment.now()),
     onLoad: (processes) => {
@@ -83,6 +85,9 @@ export function startSchedulerThread<Port>(
         break;
       case 'named':
         runtime.names.enter(news.name, news.pid, news.grant);
+        break;
+      case 'listed':
+        list(runtime.listed, news.key, news.pid);
         break;
       default:
         news satisfies never;

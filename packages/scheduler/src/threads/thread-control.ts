@@ -66,6 +66,7 @@ export interface ThreadSettings<Port> {
   /** Shared by the threads of a node; see `Cores`. */
   readonly awake: Int32Array;
   readonly names: ReadonlyMap<string, Grant>;
+  readonly listed: ReadonlyMap<string, Pid>;
   /** To every other thread, home first; with its slot where processes can be placed on it. */
   readonly ports: readonly { readonly thread: number; readonly slot: number | undefined; readonly port: Port }[];
   /** Where to place processes while there is no other thread for them; undefined where one will come. */

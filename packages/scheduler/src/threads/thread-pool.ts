@@ -231,7 +231,8 @@ export class ThreadPool<Port> {
     const otherwise = threads === 0 ? HOME : undefined;
     const names = this.#runtime.names.snapshot();
     const bounds = { mailbox, checkMessages, threadQueueBytes, stayAwakeUs, applicationRoot };
-    const shared = { node, creation, ...bounds, ...this.#shared, activity: this.#activity, names, otherwise };
+    const known = { names, listed: new Map(this.#runtime.listed) };
+    const shared = { node, creation, ...bounds, ...this.#shared, activity: this.#activity, ...known, otherwise };
     ThreadActivity.clear(this.#activity, slot);
     const desk = this.#openDesk(thread);
     const settings = { ...shared, thread, slot, ports, ownedBy };
