@@ -110,15 +110,19 @@ export class AddressBook {
     for (const entry of this.#entries.values()) if (entry.node === node) entry.dueAt = now;
   }
 
-  /** Nodes that are worth a dial, and have no session. */
-  missing(): NodeName[] {
-    const nodes = new Set<NodeName>();
+  /** Nodes that are worth a dial, and have no session; `apart` are those that have said that they hold this node apart. */
+  absent(): { readonly missed: readonly NodeName[]; readonly apart: readonly NodeName[] } {
+    const missed = new Set<NodeName>();
+    const apart = new Set<NodeName>();
     for (const entry of this.#entries.values()) {
       if (entry.node === undefined) continue;
       const state = this.#stateOf(entry);
-      if (state === 'waiting' || state === 'dialing') nodes.add(entry.node);
+      if (state !== 'waiting' && state !== 'dialing') continue;
+      if (entry.lastFailure === 'apart') apart.add(entry.node);
+      else missed.add(entry.node);
     }
-    return [...nodes];
+    for (const node of apart) missed.delete(node);
+    return { missed: [...missed], apart: [...apart] };
   }
 
   /** @returns the node that was met there, or is said to be there. */

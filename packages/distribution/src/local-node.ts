@@ -93,7 +93,10 @@ export class LocalNode implements Distribution {
     this.#sessions = sessions;
     this.#book = book;
     const acceptor = new Acceptor({ settings, counters, createRun, createConnection });
-    const whenFailed = (): void => this.#discovery.soon();
+    const whenFailed = (): void => {
+      this.#discovery.soon();
+      this.#partitions.step();
+    };
     const dialler = new Dialler({ settings, counters, book, whenFailed, createRun, createConnection });
     this.#discovery = new Discovery({ settings, counters, book, found: () => dialler.wake() });
     const failures = new FailureReport(name, counters, logger);
@@ -106,7 +109,7 @@ export class LocalNode implements Distribution {
       settings,
       counters,
       sessions: () => sessions.all(),
-      wanted: () => book.missing(),
+      absent: () => book.absent(),
       end: (session, text) => sessions.close(session, PARTED, text),
       dial: (peer) => {
         book.hurry(peer, now());

@@ -3,27 +3,41 @@
  * Pure: time is passed in.
  *
  * 1. Each node tells its peers which nodes it misses: those that it would take and has no session with, for half of
- *    `afterMs`. What is repaired by then is told to nobody. It also tells which nodes it holds apart.
+ *    `afterMs`. What is repaired by then is told to nobody. It also tells which nodes it holds apart, or hold it apart.
  * 2. Two peers of a node that miss each other or hold each other apart, by the word of both, for the other half, are parted. The node sheds so
  *    many of its peers that no two that stay are parted: the one that is parted from the most first, and of several
  *    the one with the greatest name. Every node that is connected to both decides by the same words and the same rule.
  *    So of two nodes that lost each other all others keep the same one, and where halves lost each other, who still
  *    connects them stays with its own half.
  * 3. A node that was shed is held apart until no peer misses it any more; that others hold it apart does not count. Then
- *    it is taken again, in less than the time after which a half-healed cluster would count as parted.
+ *    it is taken again, in less than the time after which a half-healed cluster would count as parted. One that was shed
+ *    only because another holds it apart waits for that one too, but not for ever: two could wait for each other.
  *
  * When nothing changes any more, the peers of every node are all connected to one another. The word of one peer alone
  * sheds nobody.
  */
 import type { NodeName } from '@liminal-node/scheduler';
 
-/** What a node says of the nodes that it has no session with. */
+/** Nodes that another one knows of, would take and has no session with. */
 export interface Absence {
+  /** Cannot be reached. */
   readonly missed: readonly NodeName[];
+  /** Could be reached, and one of the two holds the other apart. */
   readonly apart: readonly NodeName[];
 }
 
 const NOBODY: Absence = { missed: [], apart: [] };
+
+/** Why and how long a node is held apart. */
+interface Hold {
+  readonly keeps: NodeName;
+  /** Until when at most, where nobody had missed it. */
+  readonly until: number;
+}
+
+/** How often `afterMs` a node may be held apart that nobody misses; twice as long each time, up to so many times. */
+const FIRST_WAIT = 8;
+const MAX_DOUBLINGS = 6;
 
 /** What is to be done now. */
 export interface PartitionStep {
@@ -47,8 +61,9 @@ export class OverlappingPartitions {
   readonly #missedSince = new Map<NodeName, number>();
   /** By the two names: since when both have said that they miss each other. */
   readonly #partedSince = new Map<string, number>();
-  /** Held apart, and for whom. */
-  readonly #apart = new Map<NodeName, NodeName>();
+  readonly #apart = new Map<NodeName, Hold>();
+  /** How often nodes were held apart that nobody missed, one time after the other. */
+  readonly #waits = new Map<NodeName, number>();
   #told = NOBODY;
 
   /** @param afterMs from the loss of two nodes for each other until one of them is shed. */
@@ -63,7 +78,7 @@ export class OverlappingPartitions {
 
   /** For whose sake the node is held apart; undefined where it is not. */
   apartFor(node: NodeName): NodeName | undefined {
-    return this.#apart.get(node);
+    return this.#apart.get(node)?.keeps;
   }
 
   up(node: NodeName): void {
@@ -78,18 +93,26 @@ export class OverlappingPartitions {
     if (this.#peers.has(node)) this.#peers.set(node, { missed: new Set(missed), apart: new Set(apart) });
   }
 
-  /** @param wanted the nodes that this one knows of, would take and has no session with. */
-  step(now: number, wanted: Iterable<NodeName>): PartitionStep {
-    const freed = this.#free();
+  /** @param absent as they are now; `apart`: who has refused this node's dial, because it holds this node apart. */
+  step(now: number, absent: Absence): PartitionStep {
+    const freed = this.#free(now);
     const shed = this.#shed(now);
-    const tell = this.#tell(this.#miss(now, new Set(wanted)));
+    const tell = this.#tell(this.#miss(now, new Set(absent.missed)), absent.apart);
     return { tell, shed, freed, nextAt: this.#nextAt(now) };
   }
 
-  #free(): NodeName[] {
+  #free(now: number): NodeName[] {
     const peers = [...this.#peers.values()];
-    const freed = [...this.#apart.keys()].filter((node) => !peers.some(({ missed }) => missed.has(node)));
-    for (const node of freed) this.#apart.delete(node);
+    const isMissed = (node: NodeName): boolean => peers.some(({ missed }) => missed.has(node));
+    const isApart = (node: NodeName): boolean => peers.some(({ apart }) => apart.has(node));
+    const freed: NodeName[] = [];
+    for (const [node, { until }] of [...this.#apart]) {
+      const hasReason = isMissed(node) || (until !== Infinity && isApart(node));
+      if (!hasReason) this.#waits.delete(node);
+      if (hasReason && (until > now || isMissed(node))) continue;
+      this.#apart.delete(node);
+      freed.push(node);
+    }
     return freed;
   }
 
@@ -100,8 +123,8 @@ export class OverlappingPartitions {
     return [...this.#missedSince].flatMap(([node, since]) => (now - since >= this.#halfMs ? [node] : []));
   }
 
-  #tell(missed: NodeName[]): Absence | undefined {
-    const said = { missed: missed.sort(), apart: [...this.#apart.keys()].sort() };
+  #tell(missed: NodeName[], apart: readonly NodeName[]): Absence | undefined {
+    const said = { missed: missed.sort(), apart: [...new Set([...this.#apart.keys(), ...apart])].sort() };
     if (said.missed.join() === this.#told.missed.join() && said.apart.join() === this.#told.apart.join())
       return undefined;
     this.#told = said;
@@ -119,7 +142,10 @@ export class OverlappingPartitions {
       return now - since >= this.#halfMs;
     });
     const shed = namesToShed(due);
-    for (const { node, missedBy } of shed) this.#apart.set(node, missedBy);
+    for (const { node, missedBy } of shed) {
+      const isMissed = due.some(([one, other]) => (one === node || other === node) && this.#missEachOther(one, other));
+      this.#apart.set(node, { keeps: missedBy, until: isMissed ? Infinity : now + this.#nextWait(node) });
+    }
     return shed;
   }
 
@@ -135,9 +161,21 @@ export class OverlappingPartitions {
     return said !== undefined && (said.missed.has(other) || said.apart.has(other));
   }
 
+  #nextWait(node: NodeName): number {
+    const times = this.#waits.get(node) ?? 0;
+    this.#waits.set(node, Math.min(times + 1, MAX_DOUBLINGS));
+    return 2 * this.#halfMs * FIRST_WAIT * 2 ** times;
+  }
+
+  #missEachOther(one: NodeName, other: NodeName): boolean {
+    return this.#peers.get(one)?.missed.has(other) === true && this.#peers.get(other)?.missed.has(one) === true;
+  }
+
   #nextAt(now: number): number | undefined {
     const due = [...this.#missedSince.values(), ...this.#partedSince.values()].map((since) => since + this.#halfMs);
-    const later = due.filter((at) => at > now);
+    const later = [...due, ...[...this.#apart.values()].map(({ until }) => until)].filter(
+      (at) => at > now && at !== Infinity,
+    );
     return later.length === 0 ? undefined : Math.min(...later);
   }
 }

@@ -10,7 +10,7 @@ import { FrameType } from './frame-type.js';
 import type { LiveSession } from './live-session.js';
 import { decodeMissing, encodeMissing } from './missing-message.js';
 import type { DistributionSettings } from './options.js';
-import { OverlappingPartitions } from './overlapping-partitions.js';
+import { type Absence, OverlappingPartitions } from './overlapping-partitions.js';
 import { setPatientTimer } from './patience.js';
 import type { Session } from './session.js';
 
@@ -22,7 +22,7 @@ export interface PartitionGuardOptions {
   readonly counters: DistributionCounters;
   readonly sessions: () => readonly LiveSession[];
   /** Nodes that this one would take and has no session with. */
-  readonly wanted: () => readonly NodeName[];
+  readonly absent: () => Absence;
   readonly end: (session: LiveSession, text: string) => void;
   readonly dial: (node: NodeName) => void;
 }
@@ -68,12 +68,12 @@ export class PartitionGuard {
     this.step();
   }
 
-  /** To be called after each change of what is wanted. */
+  /** To be called after each change of who is absent. */
   step(): void {
     if (!this.#isOn || this.#stepping) return;
-    const { settings, counters, sessions, wanted, end, dial } = this.#options;
+    const { settings, counters, sessions, absent, end, dial } = this.#options;
     const now = settings.environment.now();
-    const { tell, shed, freed, nextAt } = this.#partitions.step(now, wanted());
+    const { tell, shed, freed, nextAt } = this.#partitions.step(now, absent());
     // What is done here brings sessions down, which is another step, after this one.
     this.#stepping = true;
     if (tell !== undefined) this.#tell(sessions());
