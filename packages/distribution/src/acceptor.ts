@@ -4,6 +4,8 @@
  * - Handshakes under way, and those whose connection is still being closed, are bounded in number. One more crowds out
  *   one that is over, else the oldest that has said nothing, else the oldest: so idle strangers, however many, cannot
  *   keep a node from being reached, nor cut short one that speaks.
+ * - Where there are no file descriptors left, libuv closes connections as they come, by one that it keeps for that:
+ *   nobody waits, those that are up live on, and nothing spins.
  * - A source whose handshakes fail too often is not listened to for a while (`source-limit.ts`).
  */
 import { formatHostAndPort } from './address.js';
@@ -11,6 +13,7 @@ import { count, type DistributionCounters } from './counters.js';
 import { ListenError } from './errors.js';
 import type { FrameConnection } from './frame-connection.js';
 import type { HandshakeRun } from './handshake-run.js';
+import { LogLimiter } from './log-limiter.js';
 import type { DistributionSettings } from './options.js';
 import { SourceLimit } from './source-limit.js';
 import type { Connection, ConnectionHandlers, Listener } from './transport.js';
@@ -33,6 +36,7 @@ export class Acceptor {
   /** Oldest first. */
   readonly #runs = new Set<HandshakeRun>();
   readonly #sources: SourceLimit;
+  readonly #limiter = new LogLimiter();
   #listener: Listener | undefined;
   #stopped = false;
 
@@ -49,7 +53,10 @@ export class Acceptor {
     const { settings, counters } = this.#options;
     const failed = (error: Error): void => {
       counters.acceptErrors++;
-      settings.logger.warn({ error }, 'the listener could not take a connection');
+      const { environment, logger } = settings;
+      if (this.#limiter.allows(error.message, environment.now())) {
+        logger.warn({ error }, 'the listener could not take a connection');
+      }
     };
     try {
       this.#listener = await settings.transport.listen(host, port, (connection) => this.#accept(connection), failed);
