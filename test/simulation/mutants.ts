@@ -152,7 +152,8 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
   'a node holds its own stall against its peers': [
     {
       file: 'distribution/patience.js',
-      from: 'const late = environment.now() - dueAt > delayMs / 2; environment.setImmediate(() => { environment.setImmediate(() => { if (!cancelled) callback(late); }); });',
+      from: `environment.setImmediate(() => { environment.setImmediate(() => {
+        if (!cancelled) callback(environment.now() - dueAt > delayMs / 2); }); });`,
       to: 'if (!cancelled) callback(false);',
     },
   ],

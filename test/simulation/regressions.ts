@@ -10,4 +10,24 @@ export interface Regression {
   readonly plan: Plan;
 }
 
-export const regressions: readonly Regression[] = [];
+const PLAN = {
+  hosts: 3,
+  threads: 1,
+  isMeshKnown: true,
+  dataBudget: undefined,
+  controlBudget: undefined,
+  heldBudget: undefined,
+  endMs: 5_000,
+} as const;
+
+export const regressions: readonly Regression[] = [
+  {
+    what: 'a node that stalls between the timer of its heartbeat and its verdict does not call its peers silent',
+    plan: {
+      ...PLAN,
+      seed: 18_242,
+      dataBudget: 2_000,
+      steps: [{ at: 2_484, do: 'freeze', host: 2, thread: 0, ms: 3_000 }],
+    },
+  },
+];
