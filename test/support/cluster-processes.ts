@@ -8,6 +8,7 @@ import {
   isDown,
   isEnvelope,
   isExit,
+  type Loss,
   type Pid,
   type ProxyMarked,
   proxy,
@@ -129,3 +130,18 @@ export const clerk = defineServer(import.meta.url, 'clerk', {
     wait: (server) => server.later<never>(() => {}),
   },
 });
+
+/** Publishes `count` numbered messages of so many bytes, and tells `observer` which were dropped for which node. */
+export const numbering = defineProcess(
+  import.meta.url,
+  'numbering',
+  async (self, channel: string, count: number, bytes: number, whenFull: 'drop' | 'wait', observer: Pid) => {
+    const text = 'x'.repeat(bytes);
+    const losses: (Loss & { readonly n: number })[] = [];
+    for (let n = 0; n < count; n++) {
+      const receipt = await channelOf(self, channel).publish({ n, text }, { whenFull });
+      for (const loss of receipt.losses ?? []) losses.push({ ...loss, n });
+    }
+    self.send(observer, { publisher: self.pid, losses });
+  },
+);

@@ -16,6 +16,7 @@ import { CHANNELS_SCOPE, type ClusterSync, connectChannels } from '@liminal-node
 import {
   connectSignals,
   createTlsTransport,
+  DEFAULTS as DISTRIBUTION_DEFAULTS,
   type Distribution,
   type MembershipEvent,
   startDistribution,
@@ -198,6 +199,7 @@ async function openNode(options: Readonly<NodeOptions>): Promise<LiminalNode> {
         node: name,
         logger,
         applicationRoot: root.href,
+        maxRemoteMessageBytes: (options.distribution.maxFrameBytes ?? DISTRIBUTION_DEFAULTS.maxFrameBytes) - 1,
         ...schedulerTuning(options),
       }),
     );

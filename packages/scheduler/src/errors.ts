@@ -47,6 +47,19 @@ export class NotPortableError extends LiminalError {
   }
 }
 
+/** A message for a process of another node is longer than one may be. Nothing was sent. */
+export class MessageTooLargeError extends LiminalError {
+  readonly code = 'ERR_LIMINAL_MESSAGE_TOO_LARGE';
+  readonly bytes: number;
+  readonly maxBytes: number;
+
+  constructor(bytes: number, maxBytes: number) {
+    super(`the message has ${bytes} bytes; between nodes it may have ${maxBytes} (option distribution.maxFrameBytes)`);
+    this.bytes = bytes;
+    this.maxBytes = maxBytes;
+  }
+}
+
 /** No matching message came within `timeoutMs` milliseconds. */
 export class ReceiveTimeoutError extends LiminalError {
   readonly code = 'ERR_LIMINAL_RECEIVE_TIMEOUT';

@@ -14,7 +14,7 @@ import {
   type NodeLife,
 } from './encoding/signal-codec.js';
 import { encodeValue } from './encoding/value-codec.js';
-import { NameError } from './errors.js';
+import { MessageTooLargeError, NameError } from './errors.js';
 import type { ExitReason } from './exit-reason.js';
 import { type AnyPid, type NodeName, type Pid, type PidParts, parseNodeName, parsePid, type Ref } from './pid.js';
 import { type Via, whereisVia } from './registry.js';
@@ -38,7 +38,7 @@ export class Router {
     this.#runtime = runtime;
   }
 
-  /** @throws NotPortableError, NameError, TypeError as `Self.send`. */
+  /** @throws NotPortableError, MessageTooLargeError, NameError, TypeError as `Self.send`. */
   send(from: Pid, to: Destination<never>, message: unknown): SendOutcome {
     if (typeof to !== 'string') {
       if ('via' in to) return this.send(from, this.named(to), message);
@@ -190,8 +190,12 @@ export class Router {
     return outcome;
   }
 
-  /** @returns false where there is certainly no connection. */
+  /** @returns false where there is certainly no connection. @throws MessageTooLargeError for what may be dropped. */
   #toNode(target: NodeLife, bytes: Uint8Array, mustDeliver: boolean): boolean {
+    const { maxRemoteMessageBytes = Number.POSITIVE_INFINITY } = this.#runtime.options;
+    if (!mustDeliver && bytes.length > maxRemoteMessageBytes) {
+      throw new MessageTooLargeError(bytes.length, maxRemoteMessageBytes);
+    }
     if (this.#runtime.options.thread === HOME) {
       if (this.#runtime.remote?.send(target.node, target.creation, bytes, mustDeliver)) return true;
       this.#runtime.countDropped('no connection');

@@ -13,6 +13,8 @@ export interface RuntimeOptions extends MeshOptions {
   readonly thread: number;
   readonly logger: Logger;
   readonly mailbox: MailboxBound;
+  /** See `SchedulerOptions`. @default no limit */
+  readonly maxRemoteMessageBytes?: number;
   /** Check and freeze what is sent by reference, so that a mistake fails where it is made. */
   readonly checkMessages: boolean;
   /** The names that are registered already. @default none */

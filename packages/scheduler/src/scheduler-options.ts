@@ -33,6 +33,11 @@ export interface SchedulerOptions {
    */
   readonly threadQueueBytes: number;
   /**
+   * Bytes of a message to a process of another node, its addresses included. A longer one is refused where it is sent,
+   * with `MessageTooLargeError`; `startNode` derives it from distribution's `maxFrameBytes`. @default 16 MiB less 1
+   */
+  readonly maxRemoteMessageBytes: number;
+  /**
    * Longest time in microseconds that a thread without work keeps turning its event loop in the hope of more
    * from another thread, which saves being woken. It does so only as far as that has paid lately, and never while
    * more threads are awake than there are processors. 0 turns it off. @default 200
@@ -68,6 +73,7 @@ const CHECKS: OptionChecks<SchedulerOptions> = {
   mailbox: anything,
   blockingWork: anything,
   threadQueueBytes: wholeNumber(0),
+  maxRemoteMessageBytes: wholeNumber(1),
   stayAwakeUs: wholeNumber(0, 10_000),
   checkMessages: anything,
   applicationRoot,
@@ -92,6 +98,7 @@ function defaults(): SchedulerOptions {
     mailbox: DEFAULT_MAILBOX_BOUND,
     blockingWork: DEFAULT_BLOCKING_WORK,
     threadQueueBytes: 16 * 1024 * 1024,
+    maxRemoteMessageBytes: 16 * 1024 * 1024 - 1,
     stayAwakeUs: 200,
     checkMessages: process.env['NODE_ENV'] !== 'production',
     applicationRoot: undefined,

@@ -84,7 +84,8 @@ export interface Self {
   /**
    * Sends a message. Never blocks; a target that is dead, or whose node is not connected, is no error.
    * Messages and signals from one process to another arrive in the order sent, at most once.
-   * @throws NotPortableError where `message` is no portable value; nothing was sent.
+   * @throws NotPortableError where `message` is no portable value, MessageTooLargeError where it is longer than one may be
+   *   between nodes; nothing was sent.
    * @throws NameError where `to` is a name that nobody holds on this node.
    */
   send<M>(to: Destination<M>, message: M): void;
@@ -92,7 +93,7 @@ export interface Self {
   /**
    * Like `send`, and tells what can be known at once. `sent` is no promise that the message arrives: of another
    * thread or node only the way there is known.
-   * @throws NotPortableError, NameError as `send`.
+   * @throws NotPortableError, MessageTooLargeError, NameError as `send`.
    */
   trySend<M>(to: Destination<M>, message: M): SendOutcome;
 

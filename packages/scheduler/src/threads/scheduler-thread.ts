@@ -54,6 +54,7 @@ export function startSchedulerThread<Port>(
     names,
     listed: settings.listed,
     applicationRoot: settings.applicationRoot,
+    maxRemoteMessageBytes: settings.maxRemoteMessageBytes,
     activity: new ThreadActivity(activity, slot, sharedNow() - environment.now()),
     onLoad: (processes) => {
       loads[slot] = processes;

@@ -62,6 +62,7 @@ export interface ThreadSettings<Port> {
   readonly checkMessages: boolean;
   readonly threadQueueBytes: number;
   readonly stayAwakeUs: number;
+  readonly maxRemoteMessageBytes: number;
   readonly applicationRoot: string | undefined;
   /** Shared by the threads of a node; see `Cores`. */
   readonly awake: Int32Array;

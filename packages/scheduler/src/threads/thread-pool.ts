@@ -227,10 +227,10 @@ export class ThreadPool<Port> {
       port: ends[0],
     }));
     const { node, creation, mailbox, checkMessages, threadQueueBytes, stayAwakeUs, threads } = this.#options;
-    const { applicationRoot } = this.#options;
+    const { applicationRoot, maxRemoteMessageBytes } = this.#options;
     const otherwise = threads === 0 ? HOME : undefined;
     const names = this.#runtime.names.snapshot();
-    const bounds = { mailbox, checkMessages, threadQueueBytes, stayAwakeUs, applicationRoot };
+    const bounds = { mailbox, checkMessages, threadQueueBytes, stayAwakeUs, applicationRoot, maxRemoteMessageBytes };
     const known = { names, listed: new Map(this.#runtime.listed) };
     const shared = { node, creation, ...bounds, ...this.#shared, activity: this.#activity, ...known, otherwise };
     ThreadActivity.clear(this.#activity, slot);
