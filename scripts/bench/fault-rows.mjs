@@ -231,7 +231,11 @@ async function restarts() {
   return figure;
 }
 
-/** 10,000 publishes a second to two peers, one of which reads 20 kB a second: memory, the other's latency, the count. */
+/**
+ * 10,000 publishes a second to two peers, one of which reads 20 kB a second: memory, the other's latency, and
+ * where each message is: delivered, refused by the budget, dropped with a session or in flight in one that went down
+ * for its slowness, or published while it was away. RATE and SECONDS in the environment change the load.
+ */
 async function stalledPeer() {
   const lasts = seconds(60);
   const patient = { heartbeatIntervalMs: 1_000, heartbeatTimeoutMs: 60_000, writeTimeoutMs: 60_000 };
@@ -246,13 +250,28 @@ async function stalledPeer() {
   const text = 'x'.repeat(80);
   let published = 0;
   let refused = 0;
+  /** Published while the stalled peer was not connected. */
+  let untargeted = 0;
+  const isStalled = (session) => session.node === 'n2@127.0.0.1';
+  const sessions = node.distribution.sessions().filter(isStalled);
+  const downs = [];
+  node.distribution.onMembership('everyone', (event) => {
+    if (!isStalled(event.session)) return;
+    if (event.type === 'up') sessions.push(event.session);
+    else downs.push(event.reason);
+  });
   const drive = async (forSeconds, look) => {
     const startedAt = performance.now();
     for (let done = 0; performance.now() < startedAt + forSeconds * 1_000; ) {
-      for (const due = ((performance.now() - startedAt) / 1_000) * 10_000; done < due; done++) {
+      for (
+        const due = ((performance.now() - startedAt) / 1_000) * Number(process.env.RATE ?? 10_000);
+        done < due;
+        done++
+      ) {
         published++;
-        void channel.publish({ at: performance.timeOrigin + performance.now(), text }).then(({ dropped }) => {
+        void channel.publish({ at: performance.timeOrigin + performance.now(), text }).then(({ nodes, dropped }) => {
           refused += dropped;
+          untargeted += 2 - nodes - dropped;
         });
       }
       look();
@@ -269,13 +288,17 @@ async function stalledPeer() {
   const loaded = await drive(lasts, () => {
     rss = Math.max(rss, process.memoryUsage.rss());
   });
-  const session = node.distribution.sessions().find((each) => each.node === 'n2@127.0.0.1');
   proxy.down.bytesPerSecond = Number.POSITIVE_INFINITY;
   await node.distribution.flush();
   let got = 0;
   let promptGot = 0;
   const end = performance.now() + 60_000;
-  while ((got < published - refused || promptGot < published) && performance.now() < end) {
+  const sum = (what) => sessions.reduce((all, { traffic }) => all + traffic[what], 0);
+  // What is in flight in a session that stands arrives.
+  let before = -1;
+  while ((got > before || promptGot < published || sessions.at(-1).up === false) && performance.now() < end) {
+    before = got;
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
     got = (await stalled.ask('latencies')).count;
     promptGot = (await prompt.ask('latencies')).count;
   }
@@ -288,8 +311,11 @@ async function stalledPeer() {
     refused,
     got,
     promptGot,
-    stands: session?.up === true,
-    unaccounted: published - refused - got,
+    untargeted,
+    dropped: sum('dropped'),
+    inFlight: sum('written') + sum('uncertain') - got,
+    downs: [...downs],
+    unaccounted: published - refused - untargeted - sum('queued'),
   };
   for (const { child } of [prompt, stalled]) child.kill('SIGKILL');
   await node.drain();
@@ -329,8 +355,9 @@ export const faultRows = [
     run: stalledPeer,
     show: (each) =>
       `${each.seconds} s: RSS +${each.rssMb.toFixed(0)} MB; the other's p99 ${each.p99.toFixed(1)} ms (before ${each.baseP99.toFixed(1)}); ` +
-      `${each.published} published = ${each.got} delivered + ${each.refused} refused, ${each.unaccounted} unaccounted; ` +
-      `the other got ${each.promptGot}; session ${each.stands ? 'stands' : 'lost'}`,
+      `${each.published} published = ${each.got} delivered + ${each.refused} refused + ${each.dropped} dropped with a session + ` +
+      `${each.inFlight} in flight then + ${each.untargeted} while away, ${each.unaccounted} unaccounted; ` +
+      `the other got ${each.promptGot}; went down: ${each.downs.join(', ') || 'never'}`,
     by: ({ p99 }) => p99,
   },
 ];

@@ -148,10 +148,11 @@ describe('the fault-injecting proxy', () => {
     // Time is a lower bound here, however slow the machine is.
     expect(performance.now() - startedAt).toBeGreaterThan(150);
     proxy.up.bytesPerSecond = 1;
-    near.socket.write(pattern(1_000));
-    await until('it is kept', () => proxy.up.keptBytes > 990);
+    // More than it reads ahead.
+    near.socket.write(pattern(4 * 2 ** 20));
+    await until('it is kept', () => proxy.up.keptBytes > 200_000);
     proxy.up.bytesPerSecond = Number.POSITIVE_INFINITY;
-    await until('the rest is there', () => far.length === 3_000);
+    await until('the rest is there', () => far.length === 2_000 + 4 * 2 ** 20);
   });
 
   it('cuts with FIN or with a reset, swallows, refuses, and tells an end late', async () => {

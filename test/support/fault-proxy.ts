@@ -166,7 +166,10 @@ class Pipe {
       if (mode === 'swallow') this.#swallow();
       if (mode === 'stall' || mode === 'hold') return;
       const chunk = this.#kept[0];
-      if (chunk === undefined) return this.#tellEnd();
+      if (chunk === undefined) {
+        this.#tellEnd();
+        break;
+      }
       const most = Math.max(1, Math.floor(bytesPerSecond / THROTTLE_TURNS));
       const length = Math.min(chunk.length, most, splits ? 1 + Math.floor(random() * chunk.length) : chunk.length);
       if (length === chunk.length) this.#kept.shift();
