@@ -4,7 +4,22 @@
  */
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { resolveChannelsOptions } from '../packages/channels/dist/options.js';
+import { DEFAULTS as DISTRIBUTION } from '../packages/distribution/dist/options.js';
+import { resolveNodeOptions } from '../packages/liminal-node/dist/options.js';
+import { DEFAULTS as GROUPS } from '../packages/pg/dist/options.js';
+import { resolveObjectOptions } from '../packages/scheduler/dist/remote-objects/options.js';
+import { resolveSchedulerOptions } from '../packages/scheduler/dist/scheduler-options.js';
+import { DEFAULT_WATCHDOG } from '../packages/scheduler/dist/threads/watchdog.js';
 import { STATEMENTS } from './conformance/statements.js';
+import {
+  constantOffences,
+  numbersIn,
+  optionOffences,
+  quantityOf,
+  reasonOffences,
+  type Sections,
+} from './repository/limits.js';
 import {
   type AmbientRow,
   ambientOffences,
@@ -102,6 +117,34 @@ const AMBIENT: readonly AmbientRow[] = [
   },
 ];
 
+const LIMITS = 'docs/limits.md';
+
+/** `creation` is a random number, and no bound. */
+const numbers = (options: object): Map<string, number> =>
+  new Map(numbersIn(options).filter(([option]) => option !== 'creation'));
+
+/** What the page of limits lists under each of its headings. */
+const OPTIONS: Sections = {
+  scheduler: numbers({ ...resolveSchedulerOptions(), watchdog: DEFAULT_WATCHDOG, environment: {}, logger: {} }),
+  distribution: numbers({ ...DISTRIBUTION, environment: {}, transport: {}, logger: {} }),
+  groups: numbers({ ...GROUPS, environment: {}, logger: {} }),
+  channels: numbers(resolveChannelsOptions(undefined)),
+  node: numbers(resolveNodeOptions(undefined)),
+  'Options of a remote object': numbers(resolveObjectOptions()),
+};
+
+/** Constants with such a name that bound nothing that grows. */
+const NO_LIMITS: Readonly<Record<string, string>> = {
+  MAX_SECONDS_DATE: 'says which of two encodings a date has',
+  MAX_POOLED_BYTES: 'says where small bytes are copied to',
+  MAX_SMALL: 'room that is kept ahead of a number',
+  MAX_SHORT_TEXT: 'says which of two encodings a text has',
+  MAX_MESSAGES_PER_CLOCK_READ: 'how often a clock is read',
+  MAX_FAILURES: 'how often staying awake may be in vain',
+  MAX_PAUSE_MS: 'how long it is then not tried',
+  MAX_RESTART_DELAY_MS: 'the longest wait before a lost thread is replaced',
+};
+
 const MAX_LINES = 400;
 const ERRORS = 'docs/errors.md';
 const DIFFERENCES = 'docs/differences-from-otp.md';
@@ -120,6 +163,12 @@ describe('the repository', () => {
       'shows each statement of one node, or says how it differs',
       () => conformanceOffences(files, STATEMENTS, DIFFERENCES),
     ],
+    [
+      'states every limit that is an option, with its default and its test',
+      () => optionOffences(files, LIMITS, OPTIONS),
+    ],
+    ['states every limit that is a constant', () => constantOffences(files, LIMITS, 'Constants', NO_LIMITS)],
+    ['counts what it says that it counts at a limit', () => reasonOffences(files, LIMITS)],
     ['runs every test', () => focusOffences(files)],
     ['holds no notes to oneself', () => markerOffences(files)],
     ['names no path of one machine', () => machinePathOffences(files)],
@@ -212,6 +261,49 @@ describe('a rule', () => {
     expect(ambientOffences([used], listed)).toEqual([]);
     expect(ambientOffences([source('')], listed.slice(0, 1))).toEqual([
       'packages/pg/src/:1: is listed for the clock, which it does not use',
+    ]);
+  });
+
+  test('finds limits that the page lacks, has wrong, has too many of, or that no test shows', () => {
+    const page = at(
+      LIMITS,
+      '### groups',
+      '| option | default | at the limit | counted as | shown by |',
+      '| `maxGroups` | 1,000 | refused | `liminal_pg_refused_total{over limit}` | `packages/pg/test/a.test.ts` |',
+      '| `burstBytes` | 4 MiB | waits | none | `packages/pg/test/a.test.ts`: paces |',
+      '| `gone` | 1 | | | `packages/pg/test/a.test.ts` |',
+      '| `maxJoins` | 5 s | | | `packages/pg/test/b.test.ts` |',
+      '| `box.maxItems` | many | | | `packages/pg/test/a.test.ts` |',
+      '### Constants',
+      '| `MAX_A` | 256 KiB | `pg/src/a.ts` | |',
+      '| `MAX_GONE` | 1 | `pg/src/a.ts` | |',
+    );
+    const tests = at('packages/pg/test/a.test.ts', 'maxGroups; maxItems');
+    const options = { maxGroups: 1_000, burstBytes: 2 ** 22, maxJoins: 5_000, box: { maxItems: 3 }, maxNew: 7 };
+    const sections: Sections = { groups: new Map(numbersIn(options)) };
+    expect(optionOffences([page, tests], LIMITS, sections)).toEqual([
+      `${LIMITS}:4: packages/pg/test/a.test.ts does not mention paces`,
+      `${LIMITS}:5: groups has no option gone`,
+      `${LIMITS}:6: there is no test packages/pg/test/b.test.ts`,
+      `${LIMITS}:7: box.maxItems is 3 by default, not many`,
+      `${LIMITS}:1: has no row for maxNew of groups`,
+    ]);
+    const constants = source('const MAX_A = 2 * 1_024;', 'export const MAX_B = 7;', 'const MAX_C = 1;');
+    expect(constantOffences([page, constants], LIMITS, 'Constants', { MAX_C: 'is none' })).toEqual([
+      `${LIMITS}:9: MAX_A is 2048, not 256 KiB`,
+      `packages/pg/src/a.ts:1: MAX_B has no row in ${LIMITS}`,
+      `${LIMITS}:10: there is no packages/pg/src/a.ts MAX_GONE`,
+    ]);
+    expect(reasonOffences([page, constants], LIMITS)).toEqual([
+      `${LIMITS}:1: no source counts liminal_pg_refused_total as over limit`,
+    ]);
+    expect(optionOffences([], LIMITS, sections)).toEqual([`${LIMITS}:1: does not exist`]);
+    expect(['2.5 s', '200 µs', '1 h', '1,000,000', 'none'].map(quantityOf)).toEqual([
+      2_500,
+      200,
+      3_600_000,
+      1_000_000,
+      undefined,
     ]);
   });
 

@@ -139,8 +139,13 @@ describe('a peer that lies', () => {
         }
       }
     }
+    // A million and one empty objects, in as many bytes.
+    const crowd = Buffer.concat([Buffer.from('9a000f4241', 'hex'), Buffer.alloc(1_000_001, 0xa0)]);
+    liar.send(FrameType.SIGNAL, signals.encodeMessage(at(worker), source, crowd));
     await read();
     expect(liar.ended).toBeUndefined();
+    expect(await counted('liminal_scheduler_dropped_total', 'too many objects')).toBe(1);
+    expect(await counted('liminal_scheduler_dropped_total', 'too deep')).toBeGreaterThan(0);
     expect(await counted('liminal_requests_refused_total', 'malformed')).toBeGreaterThan(10);
     expect(await counted('liminal_scheduler_dropped_total', 'malformed')).toBeGreaterThan(10);
     expect(await counted('liminal_scheduler_dropped_total', 'no such name')).toBeGreaterThan(10);

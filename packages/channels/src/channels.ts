@@ -46,6 +46,8 @@ export interface ChannelsCounters {
   delivered: number;
   /** Envelopes that did not reach a subscriber, by reason. */
   readonly dropped: Record<'mailbox full' | 'thread queue full' | 'remote' | 'no subscriber', number>;
+  /** Publishes that were refused, by reason. */
+  readonly refused: Record<'payload too large', number>;
   /** Publishes that waited for room at another node. */
   waited: number;
   /** Envelopes that other nodes said they could not send to the subscribers here, by the reason that they gave. */
@@ -70,6 +72,7 @@ export class Channels {
     received: 0,
     delivered: 0,
     dropped: { 'mailbox full': 0, 'thread queue full': 0, remote: 0, 'no subscriber': 0 },
+    refused: { 'payload too large': 0 },
     waited: 0,
     missed: {},
   };
@@ -131,7 +134,10 @@ export class Channels {
     const { parents = [], contentType = 'application/cbor', trace = '', whenFull } = options;
     checkWait(options);
     const { maxPayloadBytes, environment } = this.#options;
-    if (encoded.length > maxPayloadBytes) throw new PayloadTooLargeError(encoded.length, maxPayloadBytes);
+    if (encoded.length > maxPayloadBytes) {
+      this.counters.refused['payload too large']++;
+      throw new PayloadTooLargeError(encoded.length, maxPayloadBytes);
+    }
     const { node, creation } = this.#scheduler;
     const id = `${node}/${creation.toString(36)}/${this.#sequence++}`;
     const timestamp = environment.wallNow();

@@ -19,7 +19,7 @@ import {
   readHead,
 } from './encoding/signal-codec.js';
 import type { Environment } from './environment.js';
-import { ThreadDownError } from './errors.js';
+import { ProtocolError, ThreadDownError } from './errors.js';
 import { type ExitReason, isFailure, portableReason } from './exit-reason.js';
 import { Inspection } from './inspection/inspection.js';
 import { Losses } from './losses.js';
@@ -41,6 +41,9 @@ import { type SignalHost, Signals, someoneAt } from './signals.js';
 import { Mesh } from './threads/mesh.js';
 import { type Control, type ParcelHandler, type SpawnControl, writeControl, writeInbound } from './threads/parcel.js';
 import type { ThreadInfo } from './threads/thread-control.js';
+
+/** What a value of a peer may have too much of; each is counted by itself. */
+const LIMITS: ReadonlySet<string> = new Set(['too deep', 'too many objects', 'too long']);
 
 /** The home thread of every node. */
 export const HOME = 0;
@@ -378,7 +381,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
 
   /** One bad signal is refused; it harms neither its connection nor anybody else. */
   #refuse(error: unknown): void {
-    this.countDropped('malformed');
+    this.countDropped(error instanceof ProtocolError && LIMITS.has(error.reason) ? error.reason : 'malformed');
     this.options.logger.warn({ error }, 'refused a malformed signal');
   }
 
