@@ -142,6 +142,7 @@ const NO_LIMITS: Readonly<Record<string, string>> = {
   MAX_MESSAGES_PER_CLOCK_READ: 'how often a clock is read',
   MAX_FAILURES: 'how often staying awake may be in vain',
   MAX_PAUSE_MS: 'how long it is then not tried',
+  MAX_DOUBLINGS: 'how often a wait is made twice as long',
   MAX_RESTART_DELAY_MS: 'the longest wait before a lost thread is replaced',
 };
 
