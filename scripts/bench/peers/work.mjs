@@ -5,6 +5,9 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 
+/** A receiver ends with its sender. */
+process.once('disconnect', () => process.exit());
+
 const small = 'x'.repeat(80);
 const large = 'x'.repeat(1_000);
 
@@ -73,5 +76,5 @@ export async function startReceiver(url, args) {
   });
   const next = async () => (await Promise.race([once(child, 'message'), failed]))[0];
   const { ready } = await next();
-  return { ready, told: next(), stop: () => child.kill('SIGKILL') };
+  return { ready, told: next(), stop: () => child.disconnect() };
 }
