@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { groupsRows } from './groups-rows.mjs';
 import { nodeRows } from './node-rows.mjs';
 import { oneNodeRows } from './one-node-rows.mjs';
 import { oneThreadRows } from './one-thread-rows.mjs';
@@ -27,9 +28,9 @@ if (faultRows.some(({ name }) => name === flags.row)) {
   process.exit();
 }
 
-const rows = [...oneThreadRows(), ...twoThreadRows, ...nodeRows(flags.row), ...oneNodeRows];
+const rows = [...oneThreadRows(), ...twoThreadRows, ...nodeRows(flags.row), ...groupsRows, ...oneNodeRows];
 if (flags.row !== undefined && !rows.some(({ name }) => name === flags.row)) {
-  const names = [...oneThreadRows(), ...twoThreadRows, ...nodeRows(), ...oneNodeRows, ...faultRows].map(
+  const names = [...oneThreadRows(), ...twoThreadRows, ...nodeRows(), ...groupsRows, ...oneNodeRows, ...faultRows].map(
     ({ name }) => name,
   );
   console.error(`there is no row "${flags.row}"; the rows are ${names.join(', ')}`);
