@@ -37,7 +37,7 @@ interface Hold {
 
 /** How often `afterMs` a node may be held apart that nobody misses; twice as long each time, up to so many times. */
 const FIRST_WAIT = 8;
-const MAX_DOUBLINGS = 6;
+const MAX_DOUBLINGS = 3;
 
 /** What is to be done now. */
 export interface PartitionStep {

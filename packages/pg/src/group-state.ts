@@ -255,10 +255,12 @@ export class GroupState {
     if (!isNext || view.awaiting || view.staged !== undefined) return this.#gap(view, isAnnouncement);
     this.#checkUpdate(view, changes);
     view.version = version;
-    return changes.flatMap(({ group, joins, ...member }) => {
-      const change = this.remote.set(view, group, view.pidOf({ ...member, joins }), joins);
-      return change === undefined ? [] : [tell(change)];
-    });
+    const effects: GroupEffect[] = [];
+    for (const each of changes) {
+      const change = this.remote.set(view, each.group, view.pidOf(each), each.joins);
+      if (change !== undefined) effects.push(tell(change));
+    }
+    return effects;
   }
 
   /** Asks for a snapshot, once until it comes; an announcement shows that the answer is overdue. */
@@ -276,6 +278,9 @@ export class GroupState {
   #checkUpdate(view: PeerView, changes: readonly WireChange[]): void {
     let { joins } = view;
     let groups = view.groups.size;
+    // Mostly there is room even if all of it were new, which costs no look at what is there.
+    const most = changes.reduce((sum, change) => sum + change.joins, joins);
+    if (most <= this.#limits.maxJoins && groups + changes.length <= this.#limits.maxGroups) return;
     for (const change of changes) {
       const members = view.groups.get(change.group);
       if (members === undefined && change.joins > 0) groups++;

@@ -109,7 +109,8 @@ export class RemoteGroups {
     else members.delete(pid);
     if (members.size === 0) this.#remove(view, group);
     const type = joins > before ? 'join' : 'leave';
-    return { type, group, node: view.session.node, pids: Array<Pid>(Math.abs(joins - before)).fill(pid) };
+    const times = Math.abs(joins - before);
+    return { type, group, node: view.session.node, pids: times === 1 ? [pid] : Array<Pid>(times).fill(pid) };
   }
 
   /** Puts `groups` in the place of all that the session had told, and returns the difference. */
