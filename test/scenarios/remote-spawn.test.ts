@@ -1,17 +1,22 @@
 /** One node has another start processes, between OS processes and over real sockets. */
 import {
   type AttachedProcess,
+  call,
   isDown,
   isExit,
   type LiminalNode,
   type NodeName,
   type Pid,
   type ProcessDefinition,
+  type ServedBy,
+  type ServerAddress,
   startNode,
+  startServer,
+  stopServer,
 } from 'liminal-node';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { ClusterNode, COOKIE, until } from '../support/cluster.js';
-import { obedient } from '../support/cluster-processes.js';
+import { clerk, obedient } from '../support/cluster-processes.js';
 
 let node: LiminalNode;
 let far: ClusterNode;
@@ -71,6 +76,23 @@ test.each([
   await expect(refused).rejects.toThrow(`remoteSpawn is '${remoteSpawn}'`);
   const metrics = await (await fetch(`http://${await far.call('http')}/metrics`)).text();
   expect(metrics).toMatch(/liminal_scheduler_remote_spawns_refused_total\{[^}]*reason="not_allowed"[^}]*\} 1/);
+});
+
+test('a server is started on another node, known there by its name, and answers', async () => {
+  const there = await startFar({ threads: 1 });
+  const server = await startServer(self, clerk, [], { node: there, name: 'clerk', link: true });
+  expect(server.startsWith(`${there}#`)).toBe(true);
+  expect(await call(self, server, 'add', [2])).toBe(2);
+  await expect(startServer(self, clerk, [], { node: there, name: 'clerk' })).rejects.toMatchObject({
+    code: 'ERR_LIMINAL_NAME',
+  });
+  await stopServer(self, { name: 'clerk', node: there } as ServerAddress<ServedBy<typeof clerk>>);
+  expect(await self.receive({ match: isExit })).toEqual({ signal: 'exit', from: server, reason: 'normal' });
+});
+
+test('a node that starts as many processes for others as it does at a time refuses the next as busy', async () => {
+  const there = await startFar({ maxRemoteSpawns: 0 });
+  await expect(self.spawn(obedient, [self.pid], { node: there })).rejects.toMatchObject({ reason: 'busy' });
 });
 
 test('a module that the other node has not loaded is loaded where that is allowed', async () => {

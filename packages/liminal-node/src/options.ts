@@ -64,6 +64,7 @@ const SCHEDULER_TUNING = [
   'mailbox',
   'blockingWork',
   'threadQueueBytes',
+  'maxRemoteSpawns',
   'stayAwakeUs',
 ] as const;
 
@@ -229,6 +230,7 @@ const CHECKS: OptionChecks<NodeOptions> = {
   mailbox: anything,
   blockingWork: anything,
   threadQueueBytes: anything,
+  maxRemoteSpawns: anything,
   stayAwakeUs: anything,
   app: appFault,
   remoteSpawn: oneOf(...REMOTE_SPAWN),
@@ -267,6 +269,7 @@ export function resolveNodeOptions(given: Partial<NodeOptions> | undefined): Rea
     mailbox: undefined,
     blockingWork: undefined,
     threadQueueBytes: undefined,
+    maxRemoteSpawns: undefined,
     stayAwakeUs: undefined,
     app: undefined,
     remoteSpawn: 'defined',

@@ -3,7 +3,7 @@
  * function that is called with the node and may return one.
  */
 import { access } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ApplicationError, describeReason, type ErrorReason, isFailure, OptionError } from '@liminal-node/scheduler';
 import { type App, appFault, faultOf } from '../application.js';
@@ -31,6 +31,13 @@ export async function loadApp(file: string): Promise<App> {
     );
   }
   return module.default as App;
+}
+
+/** Where other nodes find modules of the app: below the working directory, or its own folder where that is elsewhere. */
+export function applicationRootOf(file: string | undefined): string {
+  const folder = file === undefined ? '.' : dirname(resolve(file));
+  const rest = relative('.', folder);
+  return isAbsolute(rest) || rest.split(sep)[0] === '..' ? folder : resolve('.');
 }
 
 /** @throws CliFailure (app) */

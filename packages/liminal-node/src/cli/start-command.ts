@@ -13,7 +13,7 @@ import { Command, Option } from 'commander';
 import { checkCookieReach, resolveCookie } from '../cookie.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import type { LiminalNode } from '../node.js';
-import { loadApp, runApp } from './app-module.js';
+import { applicationRootOf, loadApp, runApp } from './app-module.js';
 import {
   discoverySources,
   listenAddress,
@@ -163,6 +163,7 @@ async function start(flags: StartFlags, cookieFile: string | undefined, context:
     cookie: cookie.value,
     tls,
     drainTimeoutMs: flags.drainTimeout * 1000,
+    applicationRoot: applicationRootOf(flags.app),
     ...(flags.threads !== undefined && { threads: flags.threads }),
     logger: await openLog(flags.logLevel, flags.json === true),
   });
