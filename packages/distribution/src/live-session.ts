@@ -73,7 +73,6 @@ export class LiveSession implements Session, FrameOwner {
   readonly #hearsOfLosses: boolean;
   readonly #assembler: FragmentAssembler;
   readonly #writer: FrameWriter;
-  readonly #now: () => number;
   readonly #counters: DistributionCounters;
   readonly #events: SessionEvents;
   #release: () => void = () => {};
@@ -93,11 +92,10 @@ export class LiveSession implements Session, FrameOwner {
     this.token = token;
     this.dialledByUs = dialledByUs;
     this.memory = { creation: peer.creation, token, peerHadIt: dialledByUs, missed: false };
-    this.heartbeat = new Heartbeat(settings.heartbeatTimeoutMs, environment.now());
+    this.heartbeat = new Heartbeat(settings.heartbeatTimeoutMs);
     this.released = new Promise((resolve) => {
       this.#release = resolve;
     });
-    this.#now = () => environment.now();
     this.#counters = counters;
     this.#events = events;
     this.#connection = connection;
@@ -226,7 +224,7 @@ export class LiveSession implements Session, FrameOwner {
 
   received(): void {
     this.memory.peerHadIt = true;
-    this.heartbeat.heard(this.#now());
+    this.heartbeat.heard();
     if (this.#probes.length > 0) this.#settleProbes(true);
   }
 

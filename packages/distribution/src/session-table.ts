@@ -99,9 +99,9 @@ export class SessionTable implements SessionEvents {
   probe(session: LiveSession, settled: (alive: boolean) => void): void {
     const { environment, handshakeTimeoutMs } = this.#options.settings;
     const wait = (): Timer =>
-      setPatientTimer(environment, Math.min(PROBE_MS, handshakeTimeoutMs / 3), (late) => {
+      setPatientTimer(environment, Math.min(PROBE_MS, handshakeTimeoutMs / 3), (lateMs) => {
         // A timer that is late itself says nothing about the peer.
-        if (late) timer = wait();
+        if (lateMs > 0) timer = wait();
         else this.retire(session, 'no sign of life');
       });
     let timer = wait();
@@ -149,12 +149,13 @@ export class SessionTable implements SessionEvents {
 
   #setBeat(): Timer {
     const { environment, heartbeatIntervalMs } = this.#options.settings;
-    return setPatientTimer(environment, heartbeatIntervalMs, (late) => {
+    return setPatientTimer(environment, heartbeatIntervalMs, (lateMs) => {
       this.#beat = this.#setBeat();
       for (const session of this.all()) {
         const now = environment.now();
-        if (!late && session.heartbeat.isSilent(now)) this.retire(session, 'silent');
-        else if (session.isDripping(now, late)) this.retire(session, 'frame deadline');
+        session.heartbeat.excuse(lateMs);
+        if (session.heartbeat.isSilent(now)) this.retire(session, 'silent');
+        else if (session.isDripping(now, lateMs > 0)) this.retire(session, 'frame deadline');
         else this.#beatOnce(session);
       }
     });

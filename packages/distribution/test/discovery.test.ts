@@ -84,7 +84,7 @@ describe('discovery', () => {
     );
     const a = await start('a', { discover: ['srv:shop'], resolver, maxPeers: 4 });
     await environment.advance(3 * HOUR);
-    expect(a.peers().map(({ address, attempts }) => [address, attempts > 300])).toEqual(
+    expect(a.peers().map(({ address, attempts }) => [address, attempts > 700])).toEqual(
       [0, 1, 2, 3].map((at) => [`10.0.1.${at}:7`, true]),
     );
     expect(a.discovery()[0]?.addresses).toHaveLength(4);

@@ -45,8 +45,9 @@ describe('nodes on a virtual clock', () => {
 
   test('a peer that falls silent is down within the timeout and one interval, and comes back with a new session (conformance N12)', async () => {
     const { environment, network, start } = createCluster();
-    const a = await start('a');
-    const b = await start('b', { seeds: [a.address] });
+    const patient = { writeTimeoutMs: HOUR };
+    const a = await start('a', patient);
+    const b = await start('b', { seeds: [a.address], ...patient });
     await environment.advance(20_000);
     expect(a.events).toEqual(['up b@h']);
     const first = sessionWith(b, 'a');
@@ -349,8 +350,13 @@ describe('nodes on a virtual clock', () => {
 
   test('frames of a session that is over, held back and let through late, change nothing', async () => {
     const { environment, network, start } = createCluster();
-    const a = await start('a');
-    const b = await start('b', { seeds: [a.address], heartbeatTimeoutMs: 100_000, dialLearned: false });
+    const a = await start('a', { writeTimeoutMs: HOUR });
+    const b = await start('b', {
+      seeds: [a.address],
+      heartbeatTimeoutMs: 100_000,
+      writeTimeoutMs: HOUR,
+      dialLearned: false,
+    });
     await environment.advance(0);
     b.send(sessionWith(b, 'a'), TEST_FRAME, Buffer.from('in time'), 'data');
     await environment.advance(0);
