@@ -116,7 +116,7 @@ export class FrameWriter {
 
   /** One timer covers many writes: when it fires, it is set again for what is left to the write under way. */
   #setDeadline(delayMs: number): Timer {
-    return setPatientTimer(this.#options.environment, delayMs, (late) => {
+    return setPatientTimer(this.#options.environment, delayMs, (lateMs) => {
       this.#deadline = undefined;
       if (this.#inFlight === undefined || this.#stopped) return;
       const { environment, writeTimeoutMs, stuck } = this.#options;
@@ -125,8 +125,8 @@ export class FrameWriter {
         this.#restart();
         leftMs = writeTimeoutMs;
       }
-      if (leftMs <= 0 && !late) stuck();
-      else this.#deadline = this.#setDeadline(late ? writeTimeoutMs : Math.max(1, leftMs));
+      if (leftMs <= 0 && lateMs === 0) stuck();
+      else this.#deadline = this.#setDeadline(lateMs > 0 ? writeTimeoutMs : Math.max(1, leftMs));
     });
   }
 }
