@@ -23,6 +23,9 @@ type Message = Command | Told | ExitMessage | DownMessage | Envelope<Told>;
 
 const TOLD_TO_EXIT = 'told to exit';
 
+/** How long a subscription waits to be acknowledged. */
+const READY_TIMEOUT_MS = 800;
+
 /** Monitors at once. */
 const MANY = 20;
 
@@ -46,6 +49,8 @@ export class Actor {
   readonly subscribed = new Map<string, number>();
   /** By channel: subscriptions less those of whose end it knows that nothing follows. */
   readonly open = new Map<string, number>();
+  /** Channels of which it waits until the cluster has acknowledged that it subscribes. */
+  readonly asking = new Set<string>();
   readonly watches = new Map<Ref, Watch>();
   /** By process: links made by this one, less those that an exit or an unlink has ended. */
   readonly links = new Map<Pid, number>();
@@ -85,6 +90,8 @@ export interface Stage {
   note(what: string): void;
   /** Checks something behind the step that is being taken. */
   later(check: () => void): void;
+  /** Lives that run. */
+  readonly living: readonly Life[];
   readonly outstanding: Map<number, Actor>;
   /** Exits that one process may yet be told of by links with the other. */
   readonly bonds: Map<string, number>;
@@ -236,6 +243,7 @@ function act(world: Stage, actor: Actor, step: Load): void {
   world.note(`${actor.pid} does ${JSON.stringify(step)}`);
   const target = 'to' in step ? world.actors.get(step.to) : undefined;
   if ('to' in step && (target === undefined || target === actor)) return;
+  if ('channel' in step && step.do !== 'publish' && actor.asking.has(step.channel)) return;
   switch (step.do) {
     case 'spawn':
     case 'kill':
@@ -244,6 +252,8 @@ function act(world: Stage, actor: Actor, step: Load): void {
       add(actor.subscribed, step.channel, 1);
       add(actor.open, step.channel, 1);
       return ignoreFailure(world.api.channels.channelOf(self, step.channel).subscribe());
+    case 'subscribeReady':
+      return subscribeReady(world, actor, step.channel);
     case 'unsubscribe': {
       const { channel } = step;
       if ((actor.subscribed.get(channel) ?? 0) === 0) return;
@@ -328,6 +338,37 @@ function say(world: Stage, actor: Actor, to: readonly Pid[]): void {
     ignoreFailure(world.api.channels.channelOf(actor.self, channel).publish(told(actor, undefined, 1)));
   }
   for (const pid of to) actor.self.send(pid, told(actor, pid, 1));
+}
+
+/** Whoever is connected throughout knows of the subscription once it is acknowledged; where it is not, there is none. */
+function subscribeReady(world: Stage, actor: Actor, channel: string): void {
+  const { self, life } = actor;
+  const peers = world.living.flatMap((peer) => {
+    const [here, there] = [life.up.get(peer.name), peer.up.get(life.name)];
+    return here?.creation === peer.creation && there?.creation === life.creation ? [{ peer, here, there }] : [];
+  });
+  add(actor.subscribed, channel, 1);
+  add(actor.open, channel, 1);
+  actor.asking.add(channel);
+  const asked = world.api.channels
+    .channelOf(self, channel)
+    .subscribe({ ready: 'cluster', timeoutMs: READY_TIMEOUT_MS });
+  asked.then(
+    () => {
+      actor.asking.delete(channel);
+      world.note(`${actor.pid} is acknowledged on ${channel}`);
+      for (const { peer, here, there } of peers) {
+        const isSame = life.up.get(peer.name) === here && peer.up.get(life.name) === there;
+        if (actor.hasEnded || !peer.isRunning || !isSame || peer.pg.members(channel).includes(actor.pid)) continue;
+        world.fail(`${actor.pid} is acknowledged on ${channel}, and ${peer.name} does not list it`);
+      }
+    },
+    () => {
+      actor.asking.delete(channel);
+      add(actor.subscribed, channel, -1);
+      self.send(self.pid, { closed: channel });
+    },
+  );
 }
 
 function monitor(actor: Actor, target: Actor): void {

@@ -218,6 +218,13 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
       to: '',
     },
   ],
+  'a subscription counts as acknowledged at once': [
+    {
+      file: 'pg/acknowledgements.js',
+      from: 'if (missing.size === 0) return Promise.resolve();',
+      to: 'return Promise.resolve();',
+    },
+  ],
   'a drop over the budget is not counted': [
     {
       file: 'distribution/live-session.js',

@@ -78,6 +78,7 @@ function waitingFor({ actors, byPid, living }: Cluster): string | undefined {
     [...actors.values()].some((other) => other.life.host === host && other.names.has(name) && isAlive(other, living));
   for (const actor of actors.values()) {
     if (!isAlive(actor, living)) continue;
+    if (actor.asking.size > 0) return `${actor.pid} waits to be acknowledged on ${[...actor.asking]}`;
     if (actor.calls > 0) return `${actor.pid} waits for the answer to ${actor.calls} calls`;
     for (const [ref, { target, name, state }] of actor.watches) {
       if (state === 'open' && name !== undefined && !isHeld(name))

@@ -9,7 +9,7 @@ export type Place = 'home' | 1 | 2;
 /** Of the load. `actor` and `to` are numbers of actors, which `spawn` gives. */
 export type Load =
   | { readonly do: 'spawn'; readonly actor: number; readonly host: number; readonly place: Place }
-  | { readonly do: 'subscribe' | 'unsubscribe'; readonly actor: number; readonly channel: string }
+  | { readonly do: 'subscribe' | 'subscribeReady' | 'unsubscribe'; readonly actor: number; readonly channel: string }
   | { readonly do: 'publish'; readonly actor: number; readonly channel: string; readonly bytes: number }
   | { readonly do: 'send'; readonly actor: number; readonly to: number; readonly bytes: number }
   /** Messages, the first a long one, in one turn; and where `ends`, the end in the same turn. */
@@ -73,6 +73,7 @@ export const NAMES = ['one', 'two'];
 const LOAD: Readonly<Record<Load['do'], number>> = {
   spawn: 8,
   subscribe: 10,
+  subscribeReady: 4,
   unsubscribe: 8,
   publish: 16,
   send: 10,
@@ -174,6 +175,7 @@ function load(draw: Draw, kind: Exclude<Load['do'], 'spawn'>, actor: () => numbe
   const one = actor();
   switch (kind) {
     case 'subscribe':
+    case 'subscribeReady':
     case 'unsubscribe':
       return { do: kind, actor: one, channel: draw.of(...CHANNELS) };
     case 'publish':
