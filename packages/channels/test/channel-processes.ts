@@ -1,5 +1,5 @@
 /** Processes that use channels on scheduler threads. They answer `replyTo` and end when they are told nothing more. */
-import { channelOf, isEnvelope } from '@liminal-node/channels';
+import { channelOf, type Envelope, type Gap, isEnvelope } from '@liminal-node/channels';
 import { defineProcess, type Pid } from '@liminal-node/scheduler';
 
 /** Publishes each of `payloads`, and reports the receipts or the code of the first error. */
@@ -58,3 +58,27 @@ export const twins = defineProcess(import.meta.url, 'twins', async (self, channe
   await self.receive({ match: (message) => message === 'received' });
   self.send(replyTo, { same: mine === theirs, frozen: Object.isFrozen(mine) });
 });
+
+/** Subscribes with gaps, holds its thread for a while at the first number, and reports when all are accounted for. */
+export const accountant = defineProcess(
+  import.meta.url,
+  'accountant',
+  async (self, channel: string, blockMs: number, replyTo: Pid) => {
+    await channelOf(self, channel).subscribe({ gaps: true });
+    self.send(replyTo, 'subscribed');
+    const items: (number | string)[] = [];
+    let due = 0;
+    for await (const message of self.messages<Envelope<{ n: number; last: boolean }> | Gap>()) {
+      if ('signal' in message) {
+        items.push(message.reason);
+        due += message.count ?? Number.NaN;
+        continue;
+      }
+      const { n, last } = message.payload;
+      if (n === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, blockMs);
+      items.push(n === due ? 'due' : `${n} came where ${due} was due`);
+      due = n + 1;
+      if (last) self.send(replyTo, { items, due });
+    }
+  },
+);

@@ -1,8 +1,8 @@
 /** Channels for processes on scheduler threads. */
-import { Channels } from '@liminal-node/channels';
+import { Channels, type Receipt } from '@liminal-node/channels';
 import { type AttachedProcess, Scheduler } from '@liminal-node/scheduler';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { patient, publisher, subscriber, twins } from './channel-processes.js';
+import { accountant, patient, publisher, subscriber, twins } from './channel-processes.js';
 
 let scheduler: Scheduler;
 let channels: Channels;
@@ -48,6 +48,38 @@ describe('a process on a scheduler thread', () => {
     // The subscribers have unsubscribed before they reported.
     onHome.close();
     expect(channels.load).toEqual({ channels: 0, subscriptions: 0 });
+  });
+
+  it('whose thread has fallen behind is told what it missed, in its place, and its publisher as well', async () => {
+    const own = await Scheduler.start({ threads: 1, threadQueueBytes: 100_000 });
+    const program = own.attach();
+    const numbers = new Channels(own);
+    await own.spawn(accountant, ['numbers', 300, program.pid], { thread: own.threads[0] ?? 'home' });
+    await program.receive();
+    const publish = (n: number, last: boolean): Promise<Receipt> =>
+      numbers.channel('numbers').publish({ n, last, text: 'x'.repeat(20_000) });
+    let n = 0;
+    let lost = 0;
+    // Until it misses something, and some more.
+    for (let more = 20; more > 0 && n < 100_000; n++) {
+      const { dropped, losses } = await publish(n, false);
+      if (dropped > 0) expect(losses).toEqual([{ node: own.node, reason: 'thread queue full', count: 1 }]);
+      lost += dropped;
+      if (lost > 0) more--;
+      if (n % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(lost).toBeGreaterThan(0);
+    let last = await publish(n++, true);
+    while (last.dropped > 0) {
+      lost++;
+      await new Promise((resolve) => setImmediate(resolve));
+      last = await publish(n++, true);
+    }
+    const { items, due } = await program.receive<{ items: string[]; due: number }>();
+    expect([due, items.filter((item) => item === 'due').length]).toEqual([n, n - lost]);
+    expect(new Set(items)).toEqual(new Set(['due', 'thread queue full']));
+    expect(numbers.counters.dropped['thread queue full']).toBe(lost);
+    await own.stop();
   });
 
   it('may wait for other nodes, and is not subscribed where they do not answer', async () => {
