@@ -17,6 +17,7 @@ import {
   type Logger,
   type OptionCheck,
   type OptionChecks,
+  OptionError,
   oneOf,
   parseNodeName,
   randomCreation,
@@ -140,7 +141,7 @@ export interface NodeOptions extends SchedulerTuning {
   readonly dialLearned: boolean;
   /** Milliseconds that `drain` may take to deliver what was accepted and to stop the application. @default 10,000 */
   readonly drainTimeoutMs: number;
-  /** Bytes of an encoded payload; a publish beyond it is refused. @default 8 MiB */
+  /** Bytes of an encoded payload, at most half of `distribution.maxFrameBytes`; a publish beyond it is refused. @default 8 MiB */
   readonly maxPayloadBytes: number | undefined;
   /** @default see `DistributionSettings` */
   readonly distribution: Partial<DistributionTuning>;
@@ -252,7 +253,8 @@ const CHECKS: OptionChecks<NodeOptions> = {
   hidden: anything,
   dialLearned: anything,
   drainTimeoutMs: wholeNumber(0),
-  maxPayloadBytes: optional(wholeNumber(1, DISTRIBUTION_DEFAULTS.maxFrameBytes / 2)),
+  // Half of a frame at most, which is looked at where that is known.
+  maxPayloadBytes: optional(wholeNumber(1, 2 ** 29)),
   distribution: anything,
   // Checked by pg, under the same names.
   groups: anything,
@@ -294,5 +296,10 @@ export function resolveNodeOptions(given: Partial<NodeOptions> | undefined): Rea
     groups: {},
     logger: silentLogger,
   };
-  return resolveOptions(given, defaults, CHECKS);
+  const options = resolveOptions(given, defaults, CHECKS);
+  const maxFrameBytes = Math.max(options.distribution.maxFrameBytes ?? 0, DISTRIBUTION_DEFAULTS.maxFrameBytes);
+  if ((options.maxPayloadBytes ?? 0) > maxFrameBytes / 2) {
+    throw new OptionError('maxPayloadBytes', `must not be above half of distribution.maxFrameBytes (${maxFrameBytes})`);
+  }
+  return options;
 }
