@@ -109,6 +109,21 @@ test('a node that stalled for longer than the limit asks a peer that says little
   expect([a.events, b.events]).toEqual([['up b@h'], ['up a@h']]);
 });
 
+test('an answer that is due is not held to be late for the time in which the node that asked did not run', async () => {
+  const { environment, network, start } = createCluster();
+  const a = await start('a', paced('default'));
+  const b = await start('b', { seeds: [a.address], ...paced({ intervalMs: 600_000, timeoutMs: 1_200_000 }) });
+  await environment.advance(1_000);
+  network.silence(a.address);
+  await environment.advance(3_000);
+  environment.stall(30_000);
+  await environment.advance(5_000);
+  expect(a.events).toEqual(['up b@h']);
+  network.restore(a.address);
+  await environment.advance(60_000);
+  expect([a.events, b.events]).toEqual([['up b@h'], ['up a@h']]);
+});
+
 describe('a patient timer', () => {
   test('judges after two turns, so that bytes which were waiting have been read', async () => {
     const environment = createVirtualEnvironment();

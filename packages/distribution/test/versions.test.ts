@@ -1,8 +1,10 @@
 /** Builds that speak other versions of the protocol, and lives of a node that drew the same number. */
 import { afterEach, describe, expect, test } from 'vitest';
+import { FrameType } from '../src/frame-type.js';
 import type { VersionRange } from '../src/handshake-message.js';
 import { LocalNode } from '../src/local-node.js';
 import { resolveDistributionOptions } from '../src/options.js';
+import type { Transport } from '../src/transport.js';
 import { createCluster, names, nodeName, observe, sessionWith, TEST_FRAME, type TestNode } from './cluster.js';
 
 const running: LocalNode[] = [];
@@ -120,20 +122,63 @@ describe('failure F67: another life of a node that drew the number of an earlier
 
   test('is not looked for by a node that has met too many to remember', async () => {
     const { environment, start } = createCluster();
-    const a = await start('a', { maxPeers: 1 });
-    const b = await start('b', { seeds: [a.address], listen: null });
-    await environment.advance(2_000);
+    const a = await start('a', { dialLearned: false });
+    const b = await start('b', { seeds: [a.address], maxPeers: 1 });
+    // Long enough for a heartbeat, by which each knows that the other has the session.
+    await environment.advance(6_000);
     // Three visits are one more than are remembered beside the peer.
+    b.disconnect('a@h');
     for (const visitor of ['x', 'y', 'z']) {
-      b.disconnect('a@h');
-      await environment.advance(15_000);
-      const visit = await start(visitor, { seeds: [a.address], listen: null });
+      const visit = await start(visitor, { seeds: [b.address], listen: null, dialLearned: false });
       await environment.advance(2_000);
-      expect(names(a)).toEqual([`${visitor}@h`]);
+      expect(names(b)).toEqual([`${visitor}@h`]);
       await Promise.all([visit.stop(), environment.advance(2_000)]);
     }
     b.connect('a@h');
-    await environment.advance(15_000);
-    expect(names(a)).toEqual(['b@h']);
+    await environment.advance(1_000);
+    expect([names(a), a.counters.handshakesRefused['creation']]).toEqual([['b@h'], undefined]);
+  });
+
+  test('is not seen in a peer that never had the session, because the connection was lost before it knew', async () => {
+    const { environment, network, start } = createCluster();
+    const b = await start('b', { dialLearned: true });
+    b.onMembership('groups', ({ type }) => {
+      if (type === 'up' && b.counters.sessionsUp === 1) network.cut(b.address);
+    });
+    const a = await start('a', { seeds: [b.address], redialMinMs: 10_000 });
+    await environment.advance(5_000);
+    expect([b.counters.sessionsUp, a.counters.sessionsUp, names(a)]).toEqual([2, 1, ['b@h']]);
+    expect(a.counters.handshakesRefused['creation']).toBeUndefined();
+  });
+
+  test('is not seen in a proof that was under way while another session came and went', async () => {
+    const { environment, network, start } = createCluster();
+    const b = await start('b', { listen: { host: 'b.example', port: 1 }, dialLearned: false });
+    // Holds back what goes to b from the proof on.
+    const transport: Transport = {
+      ...network.transport,
+      dial: (host, port, handlers) => {
+        const connection = network.transport.dial(host, port, handlers);
+        const write: typeof connection.write = (bytes, done) => {
+          if (bytes[4] === FrameType.PROOF && a.counters.sessionsUp === 0) network.silence(b.address);
+          connection.write(bytes, done);
+        };
+        return { ...connection, remoteAddress: connection.remoteAddress, write };
+      },
+    };
+    const a = await start('a', { seeds: [b.address], transport, listen: { host: 'a.example', port: 1 } });
+    await environment.advance(0);
+    expect(names(a)).toEqual([]);
+    b.connect(a.address);
+    await environment.advance(0);
+    expect([names(a), names(b)]).toEqual([['b@h'], ['a@h']]);
+    b.disconnect(a.address);
+    network.cut(a.address);
+    await environment.advance(0);
+    b.connect('a@h');
+    network.restore(b.address);
+    await environment.advance(5_000);
+    expect([names(a), names(b)]).toEqual([['b@h'], ['a@h']]);
+    expect(b.counters.handshakesRefused).toEqual({ duplicate: 1 });
   });
 });
