@@ -66,6 +66,9 @@ export class Actor {
   /** Calls that have no outcome yet. */
   calls = 0;
   numbers = 0;
+  /** Messages that others sent to its pid, and those of them that it was given. */
+  sentTo = 0;
+  told = 0;
 
   constructor(key: number, self: Self, life: Life, thread: number) {
     this.key = key;
@@ -95,7 +98,6 @@ export interface Stage {
   readonly outstanding: Map<number, Actor>;
   /** Exits that one process may yet be told of by links with the other. */
   readonly bonds: Map<string, number>;
-  readonly counts: { sent: number; told: number; published: number; delivered: number };
 }
 
 /** The run under way: bodies of processes are given values only. */
@@ -152,7 +154,7 @@ function receive(world: Stage, actor: Actor, message: Message): void {
 
 function receiveTold(world: Stage, actor: Actor, { from, to, number }: Told): void {
   world.note(`${actor.pid} hears ${number} of ${from}`);
-  world.counts.told++;
+  if (to !== undefined) actor.told++;
   if (to !== undefined && to !== actor.pid) world.fail(`${actor.pid} is given what was sent to ${to}`);
   inOrder(world, actor, `${from}`, number);
   latelyOf(actor, from).messages++;
@@ -161,7 +163,6 @@ function receiveTold(world: Stage, actor: Actor, { from, to, number }: Told): vo
 
 function receivePublish(world: Stage, actor: Actor, { channel, publisher, payload, id }: Envelope<Told>): void {
   world.note(`${actor.pid} is given ${id} on ${channel}`);
-  world.counts.delivered++;
   if (payload.from !== publisher) world.fail(`${id} of ${payload.from} comes as of ${publisher}`);
   if ((actor.open.get(channel) ?? 0) <= 0) {
     world.fail(`${actor.pid} is given ${id} on ${channel}, to which it does not subscribe`);
@@ -263,20 +264,16 @@ function act(world: Stage, actor: Actor, step: Load): void {
       return ignoreFailure(ended.then(() => self.send(self.pid, { closed: channel })));
     }
     case 'publish': {
-      world.counts.published++;
       const payload = told(actor, undefined, step.bytes);
       return ignoreFailure(world.api.channels.channelOf(self, step.channel).publish(payload));
     }
     case 'send':
-      world.counts.sent++;
       return self.send((target as Actor).pid, told(actor, (target as Actor).pid, step.bytes));
     case 'talk': {
       const { pid } = target as Actor;
       for (const bytes of [step.bytes, 1, 1]) {
-        world.counts.sent++;
         self.send(pid, told(actor, pid, bytes));
       }
-      world.counts.published++;
       ignoreFailure(world.api.channels.channelOf(self, CHANNELS[0] as string).publish(told(actor, undefined, 1)));
       return step.ends ? self.exit('done') : undefined;
     }
@@ -317,7 +314,6 @@ function act(world: Stage, actor: Actor, step: Load): void {
       actor.name = undefined;
       return;
     case 'sendName':
-      world.counts.sent++;
       return self.send({ name: step.name, node: nodeName(step.host) }, told(actor, undefined, 1));
     case 'monitorName': {
       const { name, host } = step;
@@ -378,6 +374,8 @@ function monitor(actor: Actor, target: Actor): void {
 }
 
 function told(actor: Actor, to: Pid | undefined, bytes: number): Told {
+  const target = to === undefined ? undefined : stage?.byPid.get(to);
+  if (target !== undefined) target.sentTo++;
   return { from: actor.pid, to, number: ++actor.numbers, filling: new Uint8Array(bytes) };
 }
 

@@ -70,7 +70,6 @@ export class Cluster implements Stage {
   /** Steps that an actor was told of and has not taken. */
   readonly outstanding = new Map<number, Actor>();
   readonly bonds = new Map<string, number>();
-  readonly counts = { sent: 0, told: 0, published: 0, delivered: 0 };
   readonly log: string[] = [];
   readonly isLogged: boolean;
   violation: string | undefined;

@@ -5,6 +5,7 @@
 import { FrameType, type MembershipEvent } from '@liminal-node/distribution';
 import type { Cluster } from './cluster.js';
 import type { Network, Wire } from './network.js';
+import { isAlive } from './quiet.js';
 import type { End } from './wire.js';
 
 /** Signals that are messages, by their first byte: to a pid, to a name, offered. */
@@ -69,10 +70,10 @@ function lostUnderWay(wires: Iterable<Wire>): number {
 }
 
 /**
- * Messages that nobody heard and nobody counted, where all nodes and threads have lived throughout: those alone can
- * be asked.
+ * Messages to processes that live which they did not hear and nobody counted, where all nodes and threads have lived
+ * throughout: those alone can be asked. What is in a mailbox goes with its process.
  */
-export async function uncountedLosses({ network, living, plan, counts }: Cluster): Promise<string | undefined> {
+export async function uncountedLosses({ network, living, plan, actors }: Cluster): Promise<string | undefined> {
   if (plan.steps.some((step) => step.do === 'crash' || step.do === 'stop' || step.do === 'loseThread'))
     return undefined;
   let counted = lostUnderWay(network.ended) + lostUnderWay(network.wires);
@@ -82,6 +83,7 @@ export async function uncountedLosses({ network, living, plan, counts }: Cluster
       for (const count of Object.values(drops)) counted += count;
     }
   }
-  const lost = counts.sent - counts.told;
+  let lost = 0;
+  for (const actor of actors.values()) if (isAlive(actor, living)) lost += actor.sentTo - actor.told;
   return lost > counted ? `${lost} messages were not heard, and ${counted} were counted as lost` : undefined;
 }
