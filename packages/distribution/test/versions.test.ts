@@ -137,6 +137,12 @@ describe('failure F67: another life of a node that drew the number of an earlier
     b.connect('a@h');
     await environment.advance(1_000);
     expect([names(a), a.counters.handshakesRefused['creation']]).toEqual([['b@h'], undefined]);
+    // Nor by one that it meets for the first time.
+    b.disconnect('a@h');
+    const fresh = await start('fresh');
+    b.connect(fresh.address);
+    await environment.advance(1_000);
+    expect(names(fresh)).toEqual(['b@h']);
   });
 
   test('is not seen in a peer that never had the session, because the connection was lost before it knew', async () => {
