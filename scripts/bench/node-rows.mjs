@@ -92,8 +92,18 @@ const TITLES = {
   'round-trip-nodes-idle': 'request and reply, node to node, every 10 ms',
 };
 
+const BIG_MESSAGE = {
+  name: 'big-message',
+  title: 'request and reply beside messages of 64 MB; heartbeat',
+  run: () => runNode('big-message.mjs', []),
+  show: ({ p50, p99, heartbeatMs, big }) =>
+    `p50 ${(p50 / 1000).toFixed(1)} ms, p99 ${(p99 / 1000).toFixed(1)} ms, heartbeat ${heartbeatMs.toFixed(0)} ms at most, ${big} messages`,
+  by: ({ p99 }) => p99,
+};
+
 /** @param wanted the one row that will be run; undefined for all. Says which peers are missing. */
 export function nodeRows(wanted) {
+  if (wanted === BIG_MESSAGE.name) return [BIG_MESSAGE];
   if (wanted !== undefined && TITLES[wanted] === undefined) return [];
   const peers = [];
   if (hasCommand('erlc')) {
@@ -105,11 +115,12 @@ export function nodeRows(wanted) {
     if (why !== undefined) console.error(`left out: ${name}: ${why}`);
     else peers.push([name, (row) => runNode('peers/pubsub.mjs', [peer.module, row])]);
   }
-  return Object.entries(TITLES).map(([name, title]) => ({
+  const rows = Object.entries(TITLES).map(([name, title]) => ({
     name,
     title,
     run: () => runNode('two-nodes.mjs', [name]),
     peers: Object.fromEntries(peers.map(([peer, runPeer]) => [peer, () => runPeer(name)])),
     ...(ROWS[name].kind === 'round-trip' ? time : rate),
   }));
+  return [...rows, BIG_MESSAGE];
 }
