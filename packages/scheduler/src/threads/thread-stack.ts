@@ -19,8 +19,8 @@ export interface ThreadStack {
   readonly label?: string;
 }
 
-/** A thread that has not paused by then is not running JavaScript. */
-const PAUSE_TIMEOUT_MS = 1_000;
+/** A thread that has not paused by then runs no JavaScript, or hardly gets a processor. */
+const PAUSE_TIMEOUT_MS = 3_000;
 
 /** A thread that has paused answers at once, unless the machine is busy. */
 const ANSWER_TIMEOUT_MS = 3_000;
@@ -79,7 +79,8 @@ async function readStack(session: Session, threadId: number): Promise<ThreadStac
   void worker.ask('Debugger.enable');
   void worker.ask('Debugger.pause');
   const frames = await within(PAUSE_TIMEOUT_MS, paused);
-  if (frames === undefined) return { stack: 'in native code: the thread runs no JavaScript' };
+  if (frames === undefined)
+    return { stack: 'no JavaScript ran for 3 s: it is in native code, or the machine is overloaded' };
   const shown = frames.slice(0, MAX_FRAMES);
   const process = await within(ANSWER_TIMEOUT_MS, findProcess(worker, shown));
   // Detaching lets the thread go on as well; asked for, it happens in order.
