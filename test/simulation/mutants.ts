@@ -152,9 +152,9 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
   'a node holds its own stall against its peers': [
     {
       file: 'distribution/patience.js',
-      from: `environment.setImmediate(() => { environment.setImmediate(() => {
-        if (!cancelled) callback(environment.now() - dueAt > delayMs / 2); }); });`,
-      to: 'if (!cancelled) callback(false);',
+      from: `environment.setImmediate(() => { environment.setImmediate(() => { const lateMs = environment.now() - dueAt;
+        if (!cancelled) callback(lateMs > delayMs / 2 ? lateMs : 0); }); });`,
+      to: 'if (!cancelled) callback(0);',
     },
   ],
   'a reply goes to the mailbox of the caller, where a late one answers the next call': [
@@ -195,12 +195,12 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
   'silence is never noticed': [
     {
       file: 'distribution/heartbeat.js',
-      from: 'return now - this.#heardAt >= this.#timeoutMs;',
+      from: 'return this.#askedAt !== undefined && now - this.#askedAt >= this.#timeoutMs;',
       to: 'return false;',
     },
     {
       file: 'distribution/frame-writer.js',
-      from: 'if (leftMs <= 0 && !late) stuck(); else',
+      from: 'if (leftMs <= 0 && lateMs === 0) stuck(); else',
       to: '',
     },
   ],
