@@ -43,8 +43,9 @@ export function restingBooks({ network, living }: Cluster): string | undefined {
       if (from?.session === undefined || to?.session === undefined) continue;
       const { queued, written, uncertain } = from.session.traffic;
       const name = `the session of ${to.session.node} with ${from.session.node}`;
-      if (to.dataReceived > written + uncertain)
-        return `${name} has handed over ${written}, and ${to.dataReceived} came`;
+      // A life that has crashed did not close its books: a write may have been under way.
+      const most = from.session.up && !current.has(from.session) ? queued : written + uncertain;
+      if (to.dataReceived > most) return `${name} has handed over ${written}, and ${to.dataReceived} came`;
       const isUp = current.has(from.session) && current.has(to.session);
       if (isUp && (queued !== written || written !== to.dataReceived)) {
         return `${name} took ${queued} frames and wrote ${written}, and ${to.dataReceived} came`;
