@@ -10,7 +10,9 @@ const PATTERN = /^[A-Za-z0-9.:_@*-]+$/;
 
 /** What is wrong with a pattern, as the end of a sentence; undefined where it is one. */
 export function patternFault(pattern: unknown): string | undefined {
-  if (typeof pattern === 'string' && pattern.length <= MAX_PATTERN_LENGTH && PATTERN.test(pattern)) return undefined;
+  const isPattern = typeof pattern === 'string' && pattern.length <= MAX_PATTERN_LENGTH && PATTERN.test(pattern);
+  // Without either it would fit no name at all: a slip that would shut everybody out.
+  if (isPattern && /[@*]/.test(pattern)) return undefined;
   return `must have node names in which * stands for anything, for instance *@10.0.0.5 or shop-*@*, not "${String(pattern).slice(0, MAX_PATTERN_LENGTH)}"`;
 }
 

@@ -76,7 +76,7 @@ export interface LiminalNode extends AsyncDisposable {
   readonly name: NodeName;
   /** Which life of the node: a random number. */
   readonly creation: number;
-  /** Where it takes connections, `host:port` with the real port; null where it takes none. */
+  /** Where others dial it: what it advertises, otherwise `host:port` with the real port; null where it takes no connections. */
   readonly listen: string | null;
   /** Where it answers HTTP; null where it does not. */
   readonly http: string | null;
