@@ -22,7 +22,7 @@ import type { ChaosCommands } from './chaos-node.js';
 import { check, type Verdict } from './checker.js';
 import { readLife } from './history.js';
 import { Namespaces } from './namespaces.js';
-import { type Fault, schedule } from './schedule.js';
+import { type Fault, PAIR_FAULTS, schedule } from './schedule.js';
 
 const MODULE = fileURLToPath(new URL('./chaos-node.ts', import.meta.url));
 const COOKIE = 'a cookie for runs of chaos, long enough';
@@ -304,17 +304,7 @@ class ChaosRun {
   }
 }
 
-const PAIRED: ReadonlySet<string> = new Set<Fault['kind']>([
-  'bridge',
-  'oneWay',
-  'stall',
-  'reset',
-  'close',
-  'corrupt',
-  'bandwidth',
-  'split',
-  'lateEnd',
-]);
+const PAIRED: ReadonlySet<string> = new Set(PAIR_FAULTS);
 
 function sorted(members: object | undefined): string {
   return JSON.stringify(Object.entries(members ?? {}).sort(([one], [other]) => (one < other ? -1 : 1)));
