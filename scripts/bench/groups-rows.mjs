@@ -4,17 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { env, here, runFile } from './run-file.mjs';
 
 const run = promisify(execFile);
-const env = { ...process.env, NODE_ENV: 'production' };
-const path = (file) => fileURLToPath(new URL(file, import.meta.url));
-
-async function liminal(row) {
-  const { stdout } = await run(process.execPath, ['--expose-gc', path('groups.mjs'), row], { env });
-  return JSON.parse(stdout);
-}
 
 let folder;
 
@@ -23,7 +16,7 @@ async function erlang(row) {
   if (folder === undefined) {
     folder = mkdtempSync(join(tmpdir(), 'liminal-bench-'));
     process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-    await run('erlc', ['-o', folder, path('erlang/groups.erl')]);
+    await run('erlc', ['-o', folder, here('erlang/groups.erl')]);
   }
   const port = await new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
@@ -81,7 +74,7 @@ const ROWS = [
 export const groupsRows = ROWS.map(([name, title, figures, isErlangs]) => ({
   name,
   title,
-  run: () => liminal(name),
+  run: () => runFile('groups.mjs', [name], ['--expose-gc']),
   ...(isErlangs && hasErlang && { peers: { 'Erlang pg': () => erlang(name) } }),
   ...figures,
 }));

@@ -53,7 +53,6 @@ else {
     'groups-heal': () => heal(),
   };
   console.log(JSON.stringify(await rows[row]()));
-  peer.child.kill('SIGKILL');
   process.exit();
 
   /** Milliseconds from `order` until so many pids more have joined or left here. */
@@ -90,12 +89,11 @@ else {
     const bytes = node.distribution.counters.bytesIn + node.distribution.counters.bytesOut - before;
     // What a change is on the wire: length of the name, name, thread, serial and count.
     const difference = names(joined).reduce((sum, name) => sum + 2 + `more ${name}`.length + 14, 0);
-    third.child.kill('SIGKILL');
     return { ms, bytes, difference };
   }
 
   async function startPeer(name) {
-    const child = fork(fileURLToPath(new URL(file, 'file:')), ['peer', name], { execArgv: ['--expose-gc'] });
+    const child = fork(fileURLToPath(new URL(file, 'file:')), ['peer', name]);
     const [{ listen }] = await once(child, 'message');
     node.distribution.connect(listen);
     for await (const { type, session } of node.membership()) if (type === 'up' && session.node === name) break;
@@ -112,6 +110,7 @@ else {
 
 async function bePeer() {
   const node = await startNode({ name: process.argv[3], threads: 0, cookie });
+  process.once('disconnect', () => process.exit());
   const { pg, scheduler } = node;
   const me = node.attach();
   let pids = [];

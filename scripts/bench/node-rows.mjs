@@ -7,22 +7,12 @@ import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startCommand } from './peers/server.mjs';
 import { ROWS } from './peers/work.mjs';
+import { env, here, runFile, TIMEOUT_MS } from './run-file.mjs';
 
 const run = promisify(execFile);
-const here = (file) => fileURLToPath(new URL(file, import.meta.url));
-const env = { ...process.env, NODE_ENV: 'production' };
-
-/** A peer that needs longer than this for a row is left out of it. */
-const TIMEOUT_MS = 120_000;
-
-async function runNode(file, args) {
-  const { stdout } = await run(process.execPath, [here(file), ...args], { env, timeout: TIMEOUT_MS });
-  return JSON.parse(stdout);
-}
 
 /** What each peer needs: a command of Debian's packages, and a client of `scripts/bench/package.json`. */
 const PEERS = {
@@ -95,7 +85,7 @@ const TITLES = {
 const BIG_MESSAGE = {
   name: 'big-message',
   title: 'request and reply beside messages of 64 MB; heartbeat',
-  run: () => runNode('big-message.mjs', []),
+  run: () => runFile('big-message.mjs', []),
   show: ({ p50, p99, heartbeatMs, big }) =>
     `p50 ${(p50 / 1000).toFixed(1)} ms, p99 ${(p99 / 1000).toFixed(1)} ms, heartbeat ${heartbeatMs.toFixed(0)} ms at most, ${big} messages`,
   by: ({ p99 }) => p99,
@@ -113,12 +103,12 @@ export function nodeRows(wanted) {
   for (const [name, peer] of Object.entries(PEERS)) {
     const why = missing(peer);
     if (why !== undefined) console.error(`left out: ${name}: ${why}`);
-    else peers.push([name, (row) => runNode('peers/pubsub.mjs', [peer.module, row])]);
+    else peers.push([name, (row) => runFile('peers/pubsub.mjs', [peer.module, row])]);
   }
   const rows = Object.entries(TITLES).map(([name, title]) => ({
     name,
     title,
-    run: () => runNode('two-nodes.mjs', [name]),
+    run: () => runFile('two-nodes.mjs', [name]),
     peers: Object.fromEntries(peers.map(([peer, runPeer]) => [peer, () => runPeer(name)])),
     ...(ROWS[name].kind === 'round-trip' ? time : rate),
   }));

@@ -1,13 +1,7 @@
 /** The rows of one node as a whole. Each run is an OS process of its own. */
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { runFile } from './run-file.mjs';
 
-async function runRow(row) {
-  const file = fileURLToPath(new URL('one-node.mjs', import.meta.url));
-  const env = { ...process.env, NODE_ENV: 'production' };
-  return JSON.parse((await promisify(execFile)(process.execPath, [file, row], { env })).stdout);
-}
+const runRow = (row) => runFile('one-node.mjs', [row]);
 
 export const oneNodeRows = [
   {

@@ -6,18 +6,12 @@ import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { here, runFile } from './run-file.mjs';
 
 const run = promisify(execFile);
-const here = (file) => fileURLToPath(new URL(file, import.meta.url));
-const env = { ...process.env, NODE_ENV: 'production' };
 
-async function ours(row) {
-  const flags = ['--expose-gc', '--max-old-space-size=4096'];
-  const { stdout } = await run(process.execPath, [...flags, here('one-thread.mjs'), row], { env });
-  return JSON.parse(stdout);
-}
+const ours = (row) => runFile('one-thread.mjs', [row], ['--expose-gc', '--max-old-space-size=4096']);
 
 /** Compiles the rows of OTP. @returns how to run one, or undefined where OTP is not installed. */
 function erlang() {

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --row NAME] [--runs N] [--json] [--page FILE]`: our figures on this machine, each the median of several
+ * `npm run bench [-- --row NAME] [--runs N] [--json] [--page FILE] [--prof]`: our figures on this machine, each the median of several
  * runs, beside those of the peers that are installed. Every message is checked for order and count by who receives it.
  */
 import { writeFileSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { nodeRows } from './node-rows.mjs';
 import { oneNodeRows } from './one-node-rows.mjs';
 import { oneThreadRows } from './one-thread-rows.mjs';
 import { benchmarkPage } from './page.mjs';
+import { profileRow } from './profile.mjs';
 import { runRows } from './run-rows.mjs';
 import { twoThreadRows } from './two-thread-rows.mjs';
 
@@ -18,6 +19,7 @@ const { values: flags } = parseArgs({
     runs: { type: 'string', default: '5' },
     json: { type: 'boolean', default: false },
     page: { type: 'string' },
+    prof: { type: 'boolean', default: false },
   },
 });
 
@@ -35,6 +37,14 @@ if (flags.row !== undefined && !rows.some(({ name }) => name === flags.row)) {
   );
   console.error(`there is no row "${flags.row}"; the rows are ${names.join(', ')}`);
   process.exit(2);
+}
+if (flags.prof) {
+  if (flags.row === undefined) {
+    console.error('--prof is for one row: name it with --row');
+    process.exit(2);
+  }
+  await profileRow(rows.find(({ name }) => name === flags.row));
+  process.exit();
 }
 const results = await runRows(rows, flags);
 if (flags.page !== undefined) writeFileSync(flags.page, benchmarkPage(results, flags));

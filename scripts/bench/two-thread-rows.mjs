@@ -1,15 +1,5 @@
 /** The rows between two threads, beside plain `postMessage`. Each run of either is an OS process of its own. */
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-
-const run = promisify(execFile);
-const env = { ...process.env, NODE_ENV: 'production' };
-
-async function runFile(file, row) {
-  const { stdout } = await run(process.execPath, [fileURLToPath(new URL(file, import.meta.url)), row], { env });
-  return JSON.parse(stdout);
-}
+import { runFile } from './run-file.mjs';
 
 const rate = { show: (figure) => `${(figure / 1e6).toFixed(3)} M/s` };
 const micros = {
@@ -35,7 +25,7 @@ const ROWS = [
 export const twoThreadRows = ROWS.map(([name, title, figures, hasFloor]) => ({
   name,
   title,
-  run: () => runFile('two-threads.mjs', name),
-  ...(hasFloor && { peers: { postMessage: () => runFile('post-message.mjs', name) } }),
+  run: () => runFile('two-threads.mjs', [name]),
+  ...(hasFloor && { peers: { postMessage: () => runFile('post-message.mjs', [name]) } }),
   ...figures,
 }));
