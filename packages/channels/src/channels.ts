@@ -78,7 +78,7 @@ export class Channels {
   };
   readonly #scheduler: Scheduler;
   readonly #options: ChannelsOptions;
-  readonly #subscriptions = new Subscriptions();
+  readonly #subscriptions: Subscriptions;
   readonly #exits = new Map<Pid, () => void>();
   readonly #logger: Logger;
   readonly #untold: UntoldGaps;
@@ -88,6 +88,7 @@ export class Channels {
 
   constructor(scheduler: Scheduler, options?: Partial<ChannelsOptions>) {
     this.#scheduler = scheduler;
+    this.#subscriptions = new Subscriptions(() => scheduler.createAudience());
     this.#options = resolveChannelsOptions(options);
     this.#logger = this.#options.logger;
     this.#untold = new UntoldGaps(this.#options.environment, (thread, gap) => this.#tellThread(thread, gap));
@@ -304,13 +305,8 @@ export class Channels {
 
   /** @returns false where the thread has no room. */
   #tellThread(thread: number, gap: Gap): boolean {
-    const members = this.#subscriptions.gapAudience(gap.channel)?.threads.get(thread);
-    if (members === undefined) return true;
-    let told = true;
-    this.#scheduler.sendToAll({ threads: new Map([[thread, members]]) }, SharedMessage.ofValue(gap), () => {
-      told = false;
-    });
-    return told;
+    const audience = this.#subscriptions.gapAudience(gap.channel);
+    return audience === undefined || this.#scheduler.sendToThread(audience, thread, SharedMessage.ofValue(gap));
   }
 
   #end(channel: string, process: AttachedProcess): void {

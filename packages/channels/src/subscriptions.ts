@@ -2,7 +2,7 @@
  * Which local processes subscribe to which channel. A process may subscribe to a channel several times and
  * is given each envelope once. A dead process subscribes to nothing.
  */
-import { type AnyPid, Audience, type Pid } from '@liminal-node/scheduler';
+import type { AnyPid, Audience, Pid } from '@liminal-node/scheduler';
 
 interface ChannelEntry {
   readonly audience: Audience;
@@ -15,6 +15,11 @@ interface ChannelEntry {
 export class Subscriptions {
   readonly #channels = new Map<string, ChannelEntry>();
   readonly #byProcess = new Map<Pid, Set<string>>();
+  readonly #createAudience: () => Audience;
+
+  constructor(createAudience: () => Audience) {
+    this.#createAudience = createAudience;
+  }
 
   get channels(): IterableIterator<string> {
     return this.#channels.keys();
@@ -44,8 +49,7 @@ export class Subscriptions {
 
   /** @param gaps tell it of gaps, from now on. @returns true where the process did not subscribe to the channel before. */
   add(channel: string, pid: Pid, gaps = false): boolean {
-    const entry = this.#channels.get(channel) ?? { audience: new Audience(), gaps: new Audience(), counts: new Map() };
-    this.#channels.set(channel, entry);
+    const entry = this.#channels.get(channel) ?? this.#addChannel(channel);
     const count = entry.counts.get(pid) ?? 0;
     entry.counts.set(pid, count + 1);
     if (gaps) entry.gaps.add(pid);
@@ -77,6 +81,12 @@ export class Subscriptions {
       if (entry !== undefined) this.#forget(channel, entry, pid as Pid);
     }
     return channels;
+  }
+
+  #addChannel(channel: string): ChannelEntry {
+    const entry = { audience: this.#createAudience(), gaps: this.#createAudience(), counts: new Map() };
+    this.#channels.set(channel, entry);
+    return entry;
   }
 
   #forget(channel: string, entry: ChannelEntry, pid: Pid): void {

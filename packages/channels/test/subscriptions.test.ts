@@ -1,13 +1,15 @@
-import { formatPid, NO_NODE, type Pid } from '@liminal-node/scheduler';
+import { Audience, formatPid, NO_NODE, type Pid } from '@liminal-node/scheduler';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Subscriptions } from '../src/subscriptions.js';
 
 const pid = (serial: number): Pid => formatPid({ node: NO_NODE, creation: 1, thread: serial % 2, serial });
 
+const createAudience = (): Audience => new Audience(0, { tellMember: () => {} });
+
 describe('subscriptions', () => {
   it('are counted: who subscribed twice is a subscriber until it has unsubscribed twice', () => {
-    const subscriptions = new Subscriptions();
+    const subscriptions = new Subscriptions(createAudience);
     expect(subscriptions.add('orders', pid(1))).toBe(true);
     expect(subscriptions.add('orders', pid(1))).toBe(false);
     expect(subscriptions.audience('orders')?.size).toBe(1);
@@ -28,7 +30,7 @@ describe('subscriptions', () => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const subscriptions = new Subscriptions();
+        const subscriptions = new Subscriptions(createAudience);
         let model: { channel: string; pid: Pid }[] = [];
         for (const { type, channel, serial } of steps) {
           const is = (entry: { channel: string; pid: Pid }): boolean =>

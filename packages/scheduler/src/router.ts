@@ -2,8 +2,6 @@
  * Which way a signal goes: to a process of this thread by a call, to another thread as a parcel, to another
  * node through home. What cannot arrive is dropped and counted, or answered for, as the signal asks.
  */
-
-import type { SharedMessage } from './encoding/shared-message.js';
 import {
   encodeMessage,
   encodeMessageToName,
@@ -22,7 +20,7 @@ import { HOME, type Runtime } from './runtime.js';
 import type { Destination, SendOutcome } from './self.js';
 import type { Signal } from './signal.js';
 import { someoneAt } from './signals.js';
-import { writeInbound, writeMessage, writeMulticast, writeOutbound, writeSignal } from './threads/parcel.js';
+import { writeInbound, writeMessage, writeOutbound, writeSignal } from './threads/parcel.js';
 
 /** Parsed pids are remembered up to this many; then the memory starts afresh. */
 const MAX_REMEMBERED_PIDS = 10_000;
@@ -123,42 +121,6 @@ export class Router {
     if (Buffer.byteLength(name) > MAX_NAME_BYTES) return answer('noproc');
     const bytes = encodeMonitorName(name, this.address(from), ref);
     if (!this.#toNode({ node, creation: 0 }, bytes, true)) answer('noconnection');
-  }
-
-  /**
-   * Gives one message to many processes of this node, by thread: serials of the processes there.
-   * @param full told of each thread that has fallen behind, so that none of its processes gets the message.
-   * @returns how many processes are known not to get it; what other threads drop, they count themselves.
-   */
-  sendToMany(
-    threads: ReadonlyMap<number, ReadonlyMap<number, AnyPid>>,
-    message: SharedMessage,
-    full?: (thread: number) => void,
-  ): number {
-    let dropped = 0;
-    for (const [thread, members] of threads) {
-      if (thread === this.#runtime.options.thread) {
-        for (const pid of members.values()) {
-          const process = this.#runtime.find(pid);
-          if (process !== undefined && !this.#runtime.deliverShared(process, message)) dropped++;
-        }
-        continue;
-      }
-      const outbox = this.#runtime.mesh.outbox(thread);
-      if (outbox === undefined) {
-        this.#runtime.countDropped('no such thread', members.size);
-        continue;
-      }
-      if (this.#runtime.mesh.isFull(outbox)) {
-        this.#runtime.countDropped(QUEUE_FULL, members.size);
-        dropped += members.size;
-        full?.(thread);
-        continue;
-      }
-      writeMulticast(outbox, members.keys(), members.size, message.bytes, message.trusted);
-      this.#runtime.mesh.written(outbox);
-    }
-    return dropped;
   }
 
   /** Where a process is, within its node. @throws TypeError for what is no pid. */

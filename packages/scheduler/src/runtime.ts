@@ -21,6 +21,7 @@ import {
 import type { Environment } from './environment.js';
 import { ProtocolError, ThreadDownError } from './errors.js';
 import { type ExitReason, isFailure, portableReason } from './exit-reason.js';
+import { FanOut } from './fan-out.js';
 import { Inspection } from './inspection/inspection.js';
 import { Losses } from './losses.js';
 import type { MailboxBound } from './mailbox.js';
@@ -63,6 +64,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   readonly root: Pid;
   readonly services = new Services(this);
   readonly router = new Router(this);
+  readonly fanOut = new FanOut(this);
   readonly inspection = new Inspection(this);
   readonly losses = new Losses(this);
   /** Takes what other threads say of spawns. */
@@ -100,7 +102,10 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     this.root = this.nextPid();
     this.signals = new Signals(this);
     this.mesh = new Mesh(options, this, () => this.runQueue.requestTurnEnd());
-    const endTurn = (): void => this.mesh.endTurn(this.runQueue.length > 0);
+    const endTurn = (): void => {
+      this.fanOut.beginTurn();
+      this.mesh.endTurn(this.runQueue.length > 0);
+    };
     this.runQueue = new RunQueue(options.environment, endTurn, options.activity);
   }
 
@@ -241,7 +246,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     try {
       this.#receive(source, bytes, false);
     } catch (error) {
-      this.#refuse(error);
+      this.refuse(error);
     }
   }
 
@@ -261,14 +266,6 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     const { from, ref } = head;
     const to = formatPid({ ...this.#life, ...from });
     this.signals.send({ type: 'down', from: someoneAt(target.node), to, ref, reason: 'noconnection' });
-  }
-
-  multicast(serials: readonly number[], bytes: Uint8Array, trusted: boolean): void {
-    const message = SharedMessage.ofBytes(bytes, trusted);
-    for (const serial of serials) {
-      const process = this.#processOf(serial);
-      if (process !== undefined) this.deliverShared(process, message);
-    }
   }
 
   control(thread: number, control: Control): void {
@@ -373,15 +370,16 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     try {
       value = message.value;
     } catch (error) {
-      this.#refuse(error);
+      this.refuse(error);
       return false;
     }
     return process.deliver(value, message.knownBytes);
   }
 
   /** One bad signal is refused; it harms neither its connection nor anybody else. */
-  #refuse(error: unknown): void {
-    this.countDropped(error instanceof ProtocolError && LIMITS.has(error.reason) ? error.reason : 'malformed');
+  refuse(error: unknown, receivers = 1): void {
+    const reason = error instanceof ProtocolError && LIMITS.has(error.reason) ? error.reason : 'malformed';
+    this.countDropped(reason, receivers);
     this.options.logger.warn({ error }, 'refused a malformed signal');
   }
 

@@ -184,8 +184,20 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
    * @param full told of each thread that has fallen behind by more than `threadQueueBytes`: its members do not get it.
    * @returns how many members are known not to get it; what other threads drop, they count themselves.
    */
-  sendToAll(audience: Pick<Audience, 'threads'>, message: SharedMessage, full?: (thread: number) => void): number {
-    return this.#runtime.router.sendToMany(audience.threads, message, full);
+  sendToAll(audience: Audience, message: SharedMessage, full?: (thread: number) => void): number {
+    return this.#runtime.fanOut.send(audience, message, full);
+  }
+
+  /** Gives one message to the members on one thread. @returns false where that has fallen behind; see `sendToAll`. */
+  sendToThread(audience: Audience, thread: number, message: SharedMessage): boolean {
+    let hasRoom = true;
+    this.#runtime.fanOut.send(audience, message, () => (hasRoom = false), thread);
+    return hasRoom;
+  }
+
+  /** For messages to many processes of this node. */
+  createAudience(): Audience {
+    return this.#runtime.fanOut.createAudience();
   }
 
   /** Calls back for each report of a supervisor of this node from now on, after it was logged. @returns ends that. */

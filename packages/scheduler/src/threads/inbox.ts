@@ -3,6 +3,8 @@
  *
  * Handling a parcel may lead back here, when somebody wants what has come at once: then the parcels behind it
  * are handled inside, in order, and nothing is left for outside.
+ *
+ * A handler that has enough for now is given the rest later, and only then what the port has.
  */
 import { ByteWriter } from '../encoding/bytes.js';
 import { ValueReader } from '../encoding/value-reader.js';
@@ -17,15 +19,23 @@ export class Inbox {
   readonly #bytes = new ByteWriter();
   /** Up to here it is handled. */
   #at = 0;
+  #hasRest = false;
 
-  /** Takes what the port has. @returns false where that is nothing. */
+  /** Takes what the port has, unless there is a rest. @returns false where there is nothing to read. */
   fill(port: MeshPort): boolean {
+    if (this.#hasRest) return true;
     if (this.#at > 0) this.#moveUp();
     return port.take(this.#bytes);
   }
 
-  /** Hands every whole parcel to `handler`, in order. */
+  /** Whether the handler has had enough before the last whole parcel. */
+  get hasRest(): boolean {
+    return this.#hasRest;
+  }
+
+  /** Hands whole parcels to `handler`, in order: one at least, and then until it is sated. */
   read(thread: number, handler: ParcelHandler): void {
+    this.#hasRest = false;
     for (;;) {
       const stop = this.#bytes.length;
       const bytes = this.#bytes.room(stop, 0);
@@ -34,6 +44,10 @@ export class Inbox {
       if (end < 0) return;
       this.#at = end;
       readParcel(bytes, at, end, thread, this.#values, handler);
+      if (handler.fanOut.isSated) {
+        this.#hasRest = true;
+        return;
+      }
     }
   }
 

@@ -74,6 +74,8 @@ export class Mesh {
     this.#isPolled ||= port.isPolled;
     port.onReady(() => {
       if (this.#take(neighbour)) this.#wake();
+      // A thread that is polled takes the rest in its next turn.
+      while (!this.#isPolled && neighbour.inbox.hasRest) this.#take(neighbour);
       neighbour.outbox.send(port);
       // Also where nothing was left to take: only a turn goes to rest, and is woken, again.
       if (this.#isPolled) this.#requestTurn();

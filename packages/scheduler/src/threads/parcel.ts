@@ -5,7 +5,8 @@
  *   signal     between two processes of this node
  *   inbound    a signal that came from a peer, for a process of the receiving thread
  *   outbound   a signal for a peer, on its way to the home thread
- *   multicast  one message for many processes of the receiving thread, decoded once for all of them
+ *   multicast  one message for an audience, decoded once for all of its members on the receiving thread
+ *   member     a process of the receiving thread is a member of an audience from now on, or is none any more
  *   control    what threads tell each other about themselves: spawns, freed names, lost threads and nodes
  *
  * Parcels are trusted: they never leave the OS process.
@@ -20,7 +21,16 @@ import type { NodeName, Pid, Ref } from '../pid.js';
 import type { Via } from '../registry.js';
 import type { Outbox } from './outbox.js';
 
-const KIND = { message: 1, codedMessage: 2, signal: 3, inbound: 4, outbound: 5, multicast: 6, control: 7 } as const;
+const KIND = {
+  message: 1,
+  codedMessage: 2,
+  signal: 3,
+  inbound: 4,
+  outbound: 5,
+  multicast: 6,
+  control: 7,
+  member: 8,
+} as const;
 const ANY_LENGTH = 0xffffffff;
 
 /** In front of each parcel: its length, without these bytes. */
@@ -84,13 +94,22 @@ export type SpawnControl = Extract<Control, { type: 'spawn' | 'spawned' | 'spawn
 /** What a thread asks home for, and is answered. */
 export type ServiceControl = Extract<Control, { type: 'request' | 'answered' | 'refused' }>;
 
+/** See `fan-out.ts`. */
+export interface FanOutHandler {
+  /** It has enough for now: the next parcel waits until it is asked to take one again. */
+  readonly isSated: boolean;
+  /** The bytes change with the next parcel. */
+  receive(audience: number, message: Uint8Array, trusted: boolean): void;
+  member(audience: number, serial: number, isMember: boolean): void;
+}
+
 export interface ParcelHandler {
   /** @param bytes what it took on its way. */
   message(serial: number, value: unknown, bytes: number): void;
   /** The bytes that these three are given change with the next parcel. */
   signal(bytes: Uint8Array): void;
   inbound(source: NodeLife, bytes: Uint8Array): void;
-  multicast(serials: readonly number[], message: Uint8Array, trusted: boolean): void;
+  readonly fanOut: FanOutHandler;
   /** @param bytes its own to keep. */
   outbound(target: NodeLife, mustDeliver: boolean, bytes: Uint8Array): void;
   control(thread: number, control: Control): void;
@@ -132,19 +151,21 @@ export function writeOutbound({ writer }: Outbox, target: NodeLife, mustDeliver:
   end(writer, start);
 }
 
-export function writeMulticast(
-  { writer }: Outbox,
-  serials: Iterable<number>,
-  count: number,
-  message: Uint8Array,
-  trusted: boolean,
-): void {
+export function writeMulticast({ writer }: Outbox, audience: number, message: Uint8Array, trusted: boolean): void {
   const start = writer.length;
   begin(writer, KIND.multicast)
     .u8(trusted ? 1 : 0)
-    .u32(count);
-  for (const serial of serials) writer.u48(serial);
-  writer.raw(message);
+    .u32(audience)
+    .raw(message);
+  end(writer, start);
+}
+
+export function writeMember({ writer }: Outbox, audience: number, serial: number, isMember: boolean): void {
+  const start = writer.length;
+  begin(writer, KIND.member)
+    .u8(isMember ? 1 : 0)
+    .u32(audience)
+    .u48(serial);
   end(writer, start);
 }
 
@@ -214,9 +235,14 @@ export function readParcel(
     }
     case KIND.multicast: {
       const trusted = reader.u8() === 1;
-      const serials: number[] = [];
-      for (let left = reader.count(6); left > 0; left--) serials.push(reader.u48());
-      handler.multicast(serials, reader.rest(), trusted);
+      const audience = reader.u32();
+      handler.fanOut.receive(audience, reader.rest(), trusted);
+      break;
+    }
+    case KIND.member: {
+      const isMember = reader.u8() === 1;
+      const audience = reader.u32();
+      handler.fanOut.member(audience, reader.u48(), isMember);
       break;
     }
     case KIND.control:

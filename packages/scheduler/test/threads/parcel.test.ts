@@ -8,6 +8,7 @@ import {
   type ParcelHandler,
   writeControl,
   writeInbound,
+  writeMember,
   writeMessage,
   writeMulticast,
   writeOutbound,
@@ -16,6 +17,7 @@ import {
 import { OneWay } from './thread-way.js';
 
 const serial = fc.nat(MAX_SERIAL);
+const audience = fc.nat(2 ** 32 - 1);
 /** Of both codecs: a RegExp is none of the common kinds. */
 const message = fc.oneof(
   fc.jsonValue(),
@@ -76,9 +78,13 @@ const parcel: fc.Arbitrary<Parcel> = fc.oneof(
     write: (outbox: Outbox) => writeOutbound(outbox, to, mustDeliver, signal),
     read: ['outbound', to, mustDeliver, [...signal]],
   })),
-  fc.tuple(fc.array(serial), bytes, fc.boolean()).map(([serials, message, trusted]) => ({
-    write: (outbox: Outbox) => writeMulticast(outbox, serials, serials.length, message, trusted),
-    read: ['multicast', serials, [...message], trusted],
+  fc.tuple(audience, bytes, fc.boolean()).map(([to, message, trusted]) => ({
+    write: (outbox: Outbox) => writeMulticast(outbox, to, message, trusted),
+    read: ['multicast', to, [...message], trusted],
+  })),
+  fc.tuple(audience, serial, fc.boolean()).map(([of, member, isMember]) => ({
+    write: (outbox: Outbox) => writeMember(outbox, of, member, isMember),
+    read: ['member', of, member, isMember],
   })),
   control.map((given) => ({
     write: (outbox: Outbox) => writeControl(outbox, given),
@@ -93,7 +99,11 @@ function recorder(): { calls: unknown[][]; handler: ParcelHandler } {
     signal: (signal) => void calls.push(['signal', [...signal]]),
     inbound: (source, signal) => void calls.push(['inbound', source, [...signal]]),
     outbound: (to, mustDeliver, signal) => void calls.push(['outbound', to, mustDeliver, [...signal]]),
-    multicast: (serials, value, trusted) => void calls.push(['multicast', serials, [...value], trusted]),
+    fanOut: {
+      isSated: false,
+      receive: (to, value, trusted) => void calls.push(['multicast', to, [...value], trusted]),
+      member: (of, member, isMember) => void calls.push(['member', of, member, isMember]),
+    },
     control: (thread, given) => void calls.push(['control', thread, given]),
   };
   return { calls, handler };
@@ -110,6 +120,24 @@ test('parcels arrive as they were written, in order, in whatever pieces', () => 
       expect(calls).toEqual(parcels.map(({ read }) => read));
     }),
   );
+});
+
+test('a handler that is sated is given the next parcel when it is asked again, and what came meanwhile behind it', () => {
+  const way = new OneWay();
+  const heard: unknown[] = [];
+  const fanOut = { isSated: true, receive: () => {}, member: () => {} };
+  const handler = { fanOut, message: (_to: number, value: unknown): void => void heard.push(value) };
+  for (const value of [1, 2, 3]) writeMessage(way.outbox, 7, value);
+  way.deliver(handler);
+  expect(heard).toEqual([1]);
+  writeMessage(way.outbox, 7, 4);
+  way.deliver(handler);
+  expect(heard).toEqual([1, 2]);
+  fanOut.isSated = false;
+  way.deliver(handler);
+  way.deliver(handler);
+  expect(heard).toEqual([1, 2, 3, 4]);
+  way.close();
 });
 
 const spawn = (args: readonly unknown[]): Control => ({

@@ -3,7 +3,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { Inbox } from '../../src/threads/inbox.js';
 import { makeWay, WayPort } from '../../src/threads/mesh-port.js';
 import { Outbox } from '../../src/threads/outbox.js';
-import { type ParcelHandler, writeMessage } from '../../src/threads/parcel.js';
+import { type FanOutHandler, type ParcelHandler, writeMessage } from '../../src/threads/parcel.js';
 import { ringMemory } from '../../src/threads/ring.js';
 
 /** @param ringBytes how much is on its way at once. @default as in production */
@@ -20,6 +20,8 @@ export function twoEnds(ringBytes?: number): readonly [WayPort, WayPort] {
   ];
 }
 
+const NO_FAN_OUT: FanOutHandler = { isSated: false, receive: () => {}, member: () => {} };
+
 /** One direction of a way: what is written into its outbox is handed out by `deliver`. */
 export class OneWay {
   readonly outbox = new Outbox();
@@ -35,7 +37,7 @@ export class OneWay {
     const [here, there] = this.#ends;
     do {
       this.outbox.send(here);
-      if (this.#inbox.fill(there)) this.#inbox.read(thread, handler as ParcelHandler);
+      if (this.#inbox.fill(there)) this.#inbox.read(thread, { fanOut: NO_FAN_OUT, ...handler } as ParcelHandler);
     } while (this.outbox.length > 0);
   }
 

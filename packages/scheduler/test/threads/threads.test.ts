@@ -1,6 +1,5 @@
 /** What only threads can show: placement, order between them, their loss and replacement. */
 import {
-  Audience,
   type DownMessage,
   isDown,
   isExit,
@@ -12,7 +11,7 @@ import {
 } from '@liminal-node/scheduler';
 import { afterEach, describe, expect, test } from 'vitest';
 import { puppet } from '../fixtures/puppet.js';
-import { bomb, collector, subscriber } from '../fixtures/workers.js';
+import { bomb, collector, forwarder, subscriber } from '../fixtures/workers.js';
 import { microtasks } from '../manual-environment.js';
 import { Actor } from '../world.js';
 
@@ -150,7 +149,7 @@ describe('messages from thread to thread', () => {
   test('for many are decoded once on each thread, whose subscribers share one frozen object', async () => {
     const [first, second] = await start();
     const teller = scheduler.attach();
-    const audience = new Audience();
+    const audience = scheduler.createAudience();
     const heard: unknown[] = [];
     for (const thread of [first, first, first, second, second]) {
       audience.add(await scheduler.spawn(subscriber, [teller.pid], { thread }));
@@ -166,11 +165,62 @@ describe('messages from thread to thread', () => {
     expect(heard.map((each) => (each as unknown[])[1] === value)).toEqual([true, true]);
   });
 
+  test('for an audience reach who was a member when they were sent, in order, however many there are', async () => {
+    const [first] = await start();
+    const teller = scheduler.attach({ mailbox: { maxItems: 1e6 } });
+    const audience = scheduler.createAudience();
+    const members: Pid[] = [];
+    for (let at = 0; at < 20; at++) members.push(await scheduler.spawn(forwarder, [teller.pid], { thread: first }));
+    const [leaver, latecomer, ...others] = members as [Pid, Pid, ...Pid[]];
+    for (const pid of [leaver, ...others]) audience.add(pid);
+    const count = 1000;
+    for (let n = 0; n < count; n++) {
+      if (n === 300) audience.delete(leaver);
+      if (n === 600) audience.add(latecomer);
+      expect(scheduler.sendToAll(audience, SharedMessage.ofValue(n))).toBe(0);
+    }
+    const heard = new Map<Pid, number[]>(members.map((pid) => [pid, []]));
+    for (let due = 18 * count + 300 + 400; due > 0; due--) {
+      const { from, message } = await teller.receive<{ from: Pid; message: number }>();
+      heard.get(from)?.push(message);
+    }
+    const numbers = (start: number, end: number): number[] =>
+      Array.from({ length: end - start }, (_, at) => start + at);
+    expect(heard.get(leaver)).toEqual(numbers(0, 300));
+    expect(heard.get(latecomer)).toEqual(numbers(600, count));
+    for (const pid of others) expect(heard.get(pid)).toEqual(numbers(0, count));
+  });
+
+  test('for members that have ended are counted', async () => {
+    const [first] = await start();
+    const audience = scheduler.createAudience();
+    const lost = await actorOn(first);
+    const late = await actorOn(first);
+    const watcher = scheduler.attach();
+    audience.add(lost.pid);
+    for (const { pid } of [lost, late]) {
+      watcher.monitor(pid);
+      scheduler.exitProcess(pid, 'shutdown');
+      await watcher.receive();
+    }
+    audience.add(late.pid);
+    scheduler.sendToAll(audience, SharedMessage.ofValue(1));
+    const dropped = async () => {
+      // What this thread was sent before has arrived.
+      await actorOn(first);
+      return (await scheduler.inspect()).find(({ thread }) => thread === first)?.counters.dropped;
+    };
+    expect(await dropped()).toEqual({ 'no such process': 2 });
+    for (const { pid } of [lost, late]) audience.delete(pid);
+    scheduler.sendToAll(audience, SharedMessage.ofValue(2));
+    expect(await dropped()).toEqual({ 'no such process': 2 });
+  });
+
   test('for a thread that is gone are counted', async () => {
     const [first] = await start();
     const lost = await actorOn(first);
     await scheduler.endThread(first);
-    const audience = new Audience();
+    const audience = scheduler.createAudience();
     audience.add(lost.pid);
     scheduler.sendToAll(audience, SharedMessage.ofValue(1));
     scheduler.send(lost.pid, 'anybody?');
