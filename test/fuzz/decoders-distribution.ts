@@ -30,8 +30,10 @@ import { decodeMissing, encodeMissing } from '../../packages/distribution/dist/m
 import { decodePeers, encodePeers } from '../../packages/distribution/dist/peers-message.js';
 import {
   decodeClose,
+  decodeFragmentsRead,
   decodeHeartbeat,
   encodeClose,
+  encodeFragmentsRead,
   encodeHeartbeat,
 } from '../../packages/distribution/dist/session-message.js';
 import {
@@ -237,6 +239,11 @@ export const distributionDecoders: readonly Decoder[] = [
     decode: decodeHeartbeat,
     make: (chance) =>
       encodeHeartbeat({ sequence: chance.number(32), ...(chance.isOneIn(2) && { readBytes: chance.number(48) }) }),
+  },
+  {
+    name: 'fragments-read',
+    decode: decodeFragmentsRead,
+    make: (chance) => encodeFragmentsRead(chance.number(48)),
   },
   { name: 'close', decode: decodeClose, make: (chance) => encodeClose(chance.text()) },
   {

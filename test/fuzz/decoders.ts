@@ -40,6 +40,7 @@ export const DECODER_OF: Readonly<Record<keyof typeof FrameType, string>> = {
   CLOSE: 'close',
   FRAGMENT: 'frames',
   LOST: 'losses',
+  FRAGMENTS_READ: 'fragments-read',
   SIGNAL: 'signal',
   PG_SNAPSHOT: 'pg',
   PG_UPDATE: 'pg',

@@ -61,9 +61,14 @@ export class FlowQueue {
     return flow;
   }
 
-  /** The next piece; undefined where nothing waits. */
-  shift(): Piece | undefined {
-    for (;;) {
+  /**
+   * The next piece; undefined where nothing waits that may go.
+   * @param mayFragment whether fragments may.
+   */
+  shift(mayFragment = true): Piece | undefined {
+    /** Flows that only have fragments to give now. */
+    let heldUp = 0;
+    while (heldUp <= this.#turns.length) {
       const flow = this.#turns.first;
       if (flow === undefined) return undefined;
       const frame = flow.first;
@@ -74,7 +79,8 @@ export class FlowQueue {
         continue;
       }
       const isLong = frame.body.length > FRAGMENT_BYTES && this.#peer.takesFragments;
-      if (flow.spent < QUANTUM_BYTES) {
+      if (isLong && !mayFragment) heldUp++;
+      else if (flow.spent < QUANTUM_BYTES) {
         if (!isLong) return this.#whole(flow, frame);
         if (flow.sent > 0 || this.#mayOpen(frame)) return this.#fragment(flow, frame);
       }
@@ -83,6 +89,7 @@ export class FlowQueue {
       this.#turns.shift();
       this.#turns.push(flow);
     }
+    return undefined;
   }
 
   clear(): void {

@@ -32,6 +32,8 @@ export const FrameType = {
   FRAGMENT: 22,
   /** Frames of other layers that you will not get; only for a peer that announced the feature. */
   LOST: 23,
+  /** How many bytes of fragments I have taken in; only for a peer that announced the feature. */
+  FRAGMENTS_READ: 24,
   /** A signal between processes. */
   SIGNAL: 32,
   PG_SNAPSHOT: 40,

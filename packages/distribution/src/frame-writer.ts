@@ -7,12 +7,14 @@
  *    So batches are as large as what has gathered while the last was written: a lone frame goes out at the end of
  *    its turn, and under load few writes carry many frames.
  * 3. A peer gets on when a batch has been taken by the kernel, or when the peer itself says that it has read
- *    another 16 KiB: the kernel may hold megabytes, and takes more only in large steps. One that does not get on
+ *    another 16 KiB: the kernel may hold megabytes, and takes more only in large steps. Of long frames only so much is
+ *    handed over as `fragment-pace.ts` says, until the peer tells that it has read some. One that does not get on
  *    within the write deadline is stuck, however steady a trickle it reads. The deadline costs a timer only while
  *    something is written.
  */
 import type { Environment, Timer } from '@liminal-node/scheduler';
 import type { DistributionCounters } from './counters.js';
+import type { FragmentPace } from './fragment-pace.js';
 import type { FrameConnection } from './frame-connection.js';
 import type { Batch, OutboundQueue } from './outbound-queue.js';
 import { setPatientTimer } from './patience.js';
@@ -27,7 +29,9 @@ export interface FrameWriterOptions {
   readonly environment: Environment;
   readonly writeTimeoutMs: number;
   readonly counters: DistributionCounters;
-  /** The kernel took too long. */
+  /** Of a peer that tells how much it has read of fragments. */
+  readonly pace?: FragmentPace | undefined;
+  /** The kernel, or the peer, took too long. */
   readonly stuck: () => void;
 }
 
@@ -41,6 +45,7 @@ export class FrameWriter {
   /** Bytes that the peer has read, as it said last, and as it had said then. */
   #peerRead = 0;
   #peerReadThen = 0;
+  #peerReadForPace = 0;
   #scheduled = false;
   #stopped = false;
   #deadline: Timer | undefined;
@@ -55,7 +60,7 @@ export class FrameWriter {
   /** To be called after each push. */
   schedule(): void {
     if (this.#scheduled || this.#inFlight !== undefined || this.#stopped) return;
-    if (this.#queue.waitingBytes >= WRITE_NOW_BYTES) {
+    if (this.#queue.waitingBytes >= WRITE_NOW_BYTES && this.#options.pace?.heldUpSince === undefined) {
       this.#write();
       return;
     }
@@ -69,6 +74,18 @@ export class FrameWriter {
   /** The peer says that it has read so many bytes in all. */
   peerHasRead(bytes: number): void {
     this.#peerRead = bytes;
+    if (bytes - this.#peerReadForPace < MIN_PROGRESS_BYTES) return;
+    this.#peerReadForPace = bytes;
+    this.#options.pace?.getsOn(this.#options.environment.now());
+  }
+
+  /** The peer says that it has taken in so many bytes of fragments in all. @throws ProtocolError */
+  fragmentsRead(bytes: number): void {
+    const { pace, environment } = this.#options;
+    if (pace === undefined || this.#stopped) return;
+    pace.told(bytes, environment.now());
+    this.#restart();
+    this.schedule();
   }
 
   /** Resolves when what is queued now has been written, or the writer has stopped. */
@@ -87,11 +104,13 @@ export class FrameWriter {
 
   #write(): void {
     if (this.#inFlight !== undefined || this.#stopped) return;
-    const batch = this.#queue.take();
+    const { pace, environment, writeTimeoutMs } = this.#options;
+    const batch = this.#queue.take(pace?.room);
     if (batch === undefined) return;
     this.#inFlight = batch;
     this.#restart();
-    this.#deadline ??= this.#setDeadline(this.#options.writeTimeoutMs);
+    pace?.sent(batch.fragmentBytes, environment.now());
+    this.#deadline ??= this.#setDeadline(writeTimeoutMs);
     this.#connection.write(batch.bytes, () => this.#wrote(batch));
   }
 
@@ -118,9 +137,11 @@ export class FrameWriter {
   #setDeadline(delayMs: number): Timer {
     return setPatientTimer(this.#options.environment, delayMs, (lateMs) => {
       this.#deadline = undefined;
-      if (this.#inFlight === undefined || this.#stopped) return;
-      const { environment, writeTimeoutMs, stuck } = this.#options;
-      let leftMs = this.#writtenAt + writeTimeoutMs - environment.now();
+      const { environment, pace, writeTimeoutMs, stuck } = this.#options;
+      const writtenAt = this.#inFlight === undefined ? Number.POSITIVE_INFINITY : this.#writtenAt;
+      const waitsSince = Math.min(writtenAt, pace?.heldUpSince ?? Number.POSITIVE_INFINITY);
+      if (waitsSince === Number.POSITIVE_INFINITY || this.#stopped) return;
+      let leftMs = waitsSince + writeTimeoutMs - environment.now();
       if (leftMs <= 0 && this.#peerRead - this.#peerReadThen >= MIN_PROGRESS_BYTES) {
         this.#restart();
         leftMs = writeTimeoutMs;

@@ -32,9 +32,11 @@ export const FEATURE = {
   losses: 2,
   /** Answers requests for processes. */
   spawn: 4,
+  /** Tells how many bytes of fragments it has read, and waits for being told. */
+  pace: 8,
 } as const;
 
-export const FEATURES: number = FEATURE.fragments | FEATURE.losses | FEATURE.spawn;
+export const FEATURES: number = FEATURE.fragments | FEATURE.losses | FEATURE.spawn | FEATURE.pace;
 
 /** The cap on a frame before the peer is known. */
 export const MAX_HANDSHAKE_FRAME_BYTES = 1_024;

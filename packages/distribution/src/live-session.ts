@@ -5,6 +5,7 @@
 import type { NodeName } from '@liminal-node/scheduler';
 import { count, type DistributionCounters } from './counters.js';
 import { FragmentAssembler } from './fragment.js';
+import { FragmentPace, TOLD_EVERY_BYTES } from './fragment-pace.js';
 import type { FrameConnection, FrameOwner } from './frame-connection.js';
 import { FrameDeadline } from './frame-deadline.js';
 import { FrameType } from './frame-type.js';
@@ -17,6 +18,7 @@ import type { DistributionSettings } from './options.js';
 import { OutboundQueue, type PendingFrame } from './outbound-queue.js';
 import type { PendingOutcome } from './pending-sends.js';
 import type { DataTraffic, Lane, PendingSend, SendOutcome, Session } from './session.js';
+import { encodeFragmentsRead } from './session-message.js';
 
 /** What a session tells the table. */
 export interface SessionEvents {
@@ -71,7 +73,11 @@ export class LiveSession implements Session, FrameOwner {
   readonly #frameDeadline: FrameDeadline;
   readonly #queue: OutboundQueue;
   readonly #hearsOfLosses: boolean;
+  readonly #tellsWhatItRead: boolean;
   readonly #assembler: FragmentAssembler;
+  /** Of fragments, in all, and when the peer was told. */
+  #fragmentBytes = 0;
+  #fragmentBytesTold = 0;
   readonly #writer: FrameWriter;
   readonly #counters: DistributionCounters;
   readonly #events: SessionEvents;
@@ -106,7 +112,9 @@ export class LiveSession implements Session, FrameOwner {
     this.#queue = new OutboundQueue(settings, { maxBodyBytes: this.maxBodyBytes, takesFragments });
     this.#assembler = new FragmentAssembler(settings.maxFrameBytes - 1);
     const stuck = (): void => events.over(this, 'write timeout');
-    this.#writer = new FrameWriter(connection, this.#queue, { environment, writeTimeoutMs, counters, stuck });
+    this.#tellsWhatItRead = (peer.features & FEATURE.pace) !== 0;
+    const pace = this.#tellsWhatItRead ? new FragmentPace() : undefined;
+    this.#writer = new FrameWriter(connection, this.#queue, { environment, writeTimeoutMs, counters, pace, stuck });
     connection.owner = this;
     connection.maxFrameBytes = settings.maxFrameBytes;
   }
@@ -131,6 +139,11 @@ export class LiveSession implements Session, FrameOwner {
   /** The peer says that it has read so many bytes of this connection. */
   peerHasRead(bytes: number): void {
     this.#writer.peerHasRead(bytes);
+  }
+
+  /** The peer says that it has taken in so many bytes of fragments. @throws ProtocolError */
+  fragmentsRead(bytes: number): void {
+    this.#writer.fragmentsRead(bytes);
   }
 
   send(type: number, body: Uint8Array, lane: Lane, flow?: number): SendOutcome {
@@ -218,7 +231,7 @@ export class LiveSession implements Session, FrameOwner {
 
   frame(type: number, body: Uint8Array): void {
     this.#counters.framesIn++;
-    const whole = type === FrameType.FRAGMENT ? this.#assembler.push(body) : { type, body };
+    const whole = type === FrameType.FRAGMENT ? this.#takeFragment(body) : { type, body };
     if (whole !== undefined) this.#events.frame(this, whole.type, whole.body);
   }
 
@@ -234,6 +247,15 @@ export class LiveSession implements Session, FrameOwner {
 
   closed(reason: string): void {
     this.#events.over(this, reason);
+  }
+
+  #takeFragment(body: Uint8Array): ReturnType<FragmentAssembler['push']> {
+    this.#fragmentBytes += body.length;
+    if (this.#tellsWhatItRead && this.#fragmentBytes - this.#fragmentBytesTold >= TOLD_EVERY_BYTES) {
+      this.#fragmentBytesTold = this.#fragmentBytes;
+      this.send(FrameType.FRAGMENTS_READ, encodeFragmentsRead(this.#fragmentBytes), 'control');
+    }
+    return this.#assembler.push(body);
   }
 
   /** @returns false where it was settled before. */

@@ -39,7 +39,7 @@ import type { DistributionSettings } from './options.js';
 import { PARTED, PartitionGuard } from './partition-guard.js';
 import { decodePeers, type PeerAddress } from './peers-message.js';
 import type { Lane, PendingSend, SendOutcome, Session } from './session.js';
-import { decodeClose } from './session-message.js';
+import { decodeClose, decodeFragmentsRead } from './session-message.js';
 import { SessionTable } from './session-table.js';
 
 const EMPTY = new Uint8Array(0);
@@ -326,6 +326,7 @@ export class LocalNode implements Distribution {
     return new Map<number, FrameHandler<LiveSession>>([
       [FrameType.HEARTBEAT, (session, body) => this.#sessions.heartbeat(session, body)],
       [FrameType.HEARTBEAT_ACK, (session, body) => this.#sessions.heartbeatAcknowledged(session, body)],
+      [FrameType.FRAGMENTS_READ, (session, body) => session.fragmentsRead(decodeFragmentsRead(body))],
       [FrameType.LEAVE, (session) => this.#peerLeaves(session)],
       [FrameType.LEAVE_ACK, (session) => session.release()],
       [FrameType.MISSING, (session, body) => this.#partitions.reported(session, body)],

@@ -18,6 +18,7 @@ import { Fifo } from './fifo.js';
 import { type Flow, NO_BODY, type NoticeChange, type QueuedFrame, queuedFrame } from './flow.js';
 import { FlowQueue, type PeerLimits, type Piece } from './flow-queue.js';
 import { HEADER_BYTES, writeHeader } from './frame.js';
+import { FrameType } from './frame-type.js';
 import type { Loss } from './loss-notice.js';
 import { type PendingOutcome, PendingSends } from './pending-sends.js';
 import type { DataTraffic, Lane } from './session.js';
@@ -27,6 +28,9 @@ export const BATCH_BYTES = 256 * 1_024;
 
 /** Room in a buffer for what fragments have beside the bytes that were paid for. */
 const FRAGMENT_HEADS_BYTES = 64;
+
+/** Room in a buffer for what is short, beside the fragments that may go. */
+const SHORT_FRAMES_BYTES = 32 * 1_024;
 
 export interface QueueLimits {
   readonly maxControlQueueBytes: number;
@@ -59,6 +63,8 @@ export interface Batch {
   readonly dataFrames: number;
   /** Those frames by the mark that they were pushed before. */
   readonly byMark: readonly { readonly mark: number; frames: number }[];
+  /** Of bodies of fragments that begin in this buffer. */
+  readonly fragmentBytes: number;
 }
 
 /** Frames that were not released. */
@@ -167,14 +173,21 @@ export class OutboundQueue {
     return this.#notice(this.#flows.flow(flow).lose(loss, this.#mark));
   }
 
-  /** The next bytes to write, at most `BATCH_BYTES`; undefined where nothing waits. */
-  take(): Batch | undefined {
+  /**
+   * The next bytes to write, at most `BATCH_BYTES`; undefined where nothing waits that may go.
+   * @param fragmentRoom bytes of fragments that may; the last one may go beyond.
+   */
+  take(fragmentRoom = Number.POSITIVE_INFINITY): Batch | undefined {
     if (this.#waitingBytes === 0) return undefined;
-    const bytes = Buffer.allocUnsafe(Math.min(BATCH_BYTES, this.#waitingBytes + FRAGMENT_HEADS_BYTES));
-    const batch = { bytes: bytes as Uint8Array, controlBytes: 0, dataBytes: 0, frames: 0, dataFrames: 0, byMark: [] };
+    const wanted = Math.min(this.#waitingBytes + FRAGMENT_HEADS_BYTES, Math.max(0, fragmentRoom) + SHORT_FRAMES_BYTES);
+    const bytes = Buffer.allocUnsafe(Math.min(BATCH_BYTES, wanted));
+    const batch = {
+      ...{ bytes: bytes as Uint8Array, controlBytes: 0, dataBytes: 0, frames: 0, dataFrames: 0, byMark: [] },
+      fragmentBytes: 0,
+    };
     let at = 0;
     while (at < bytes.length) {
-      const piece = this.#begun ?? this.#next();
+      const piece = this.#begun ?? this.#next(batch.fragmentBytes < fragmentRoom);
       if (piece === undefined) break;
       const least = HEADER_BYTES + piece.head.length + Math.min(1, piece.part.length);
       if (this.#begun === undefined && bytes.length - at < least) {
@@ -182,19 +195,21 @@ export class OutboundQueue {
         this.#begunBytes = 0;
         break;
       }
+      if (piece.type === FrameType.FRAGMENT && this.#begunBytes === 0) batch.fragmentBytes += fragmentBytes(piece);
       at = this.#copy(piece, bytes, at);
       if (this.#begun === undefined) this.#settle(piece, batch);
     }
+    if (at === 0) return undefined;
     batch.bytes = at === bytes.length ? bytes : bytes.subarray(0, at);
     this.#takenFrames += batch.frames;
     this.#takenDataFrames += batch.dataFrames;
     return batch;
   }
 
-  #next(): Piece | undefined {
+  #next(mayFragment: boolean): Piece | undefined {
     const control = this.#control.shift();
     if (control === undefined) {
-      const piece = this.#flows.shift();
+      const piece = this.#flows.shift(mayFragment);
       if (piece?.of.lane === 'pending') this.#admit(piece.of);
       return piece;
     }
@@ -326,4 +341,9 @@ export class OutboundQueue {
     this.#traffic.queued++;
     this.#pending.settle(frame, 'queued');
   }
+}
+
+/** What the peer counts of it. */
+function fragmentBytes({ head, part }: Piece): number {
+  return head.length + part.length;
 }

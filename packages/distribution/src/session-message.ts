@@ -3,6 +3,7 @@
  *
  *   HEARTBEAT      number u32, and u48 bytes that its sender has read of the connection, for the peer's write deadline
  *   HEARTBEAT_ACK  number u32
+ *   FRAGMENTS_READ u48 bytes of fragments that its sender has taken in, in all
  *   CLOSE          reason text
  */
 import { ByteReader, ByteWriter } from '@liminal-node/scheduler';
@@ -32,6 +33,15 @@ export function decodeHeartbeat(body: Uint8Array): HeartbeatMessage {
   const reader = new ByteReader(body);
   const sequence = reader.u32();
   return reader.left < READ_BYTES ? { sequence } : { sequence, readBytes: reader.u48() };
+}
+
+export function encodeFragmentsRead(bytes: number): Uint8Array {
+  return new ByteWriter(READ_BYTES).u48(bytes).take();
+}
+
+/** @throws ProtocolError */
+export function decodeFragmentsRead(body: Uint8Array): number {
+  return new ByteReader(body).u48();
 }
 
 export function encodeClose(reason: string): Uint8Array {

@@ -18,6 +18,7 @@ test('the numbers on the wire are what they have always been', () => {
     CLOSE: 21,
     FRAGMENT: 22,
     LOST: 23,
+    FRAGMENTS_READ: 24,
     SIGNAL: 32,
     PG_SNAPSHOT: 40,
     PG_UPDATE: 41,
