@@ -1,7 +1,8 @@
 /** What a node takes of its machine when it has nothing to do, and what it does when the machine has nothing left. */
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { ClusterNode, startChain, startPair, until } from '../support/cluster.js';
 
@@ -28,6 +29,29 @@ it('an idle cluster sets a few timers for each heartbeat, none shorter, and take
   } finally {
     for (const node of nodes) await node.kill();
   }
+});
+
+it('a node loads what makes metrics with the first scrape, and what runs blocking work with the first job', async () => {
+  const program = `
+    import { createRequire } from 'node:module';
+    import { startNode } from 'liminal-node';
+    const node = await startNode({ listen: 'off', http: '127.0.0.1:0', threads: 0, cookie: 'a cookie of this test' });
+    const loaded = () => {
+      const files = Object.keys(createRequire(import.meta.url).cache);
+      return ['prom-client', 'piscina'].filter((name) => files.some((file) => file.includes('/' + name + '/')));
+    };
+    const at = [loaded()];
+    await (await fetch('http://' + node.http + '/metrics')).text();
+    at.push(loaded());
+    await new Promise((done) => node.spawnLocal(async (self) => {
+      await self.block({ module: 'node:os', name: 'uptime' }, []).then(done, done);
+    }, []));
+    at.push(loaded());
+    console.log(JSON.stringify(at));
+    await node.drain();
+  `;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);
+  expect(JSON.parse(stdout)).toEqual([[], ['prom-client'], ['prom-client', 'piscina']]);
 });
 
 it('a node without a file descriptor left keeps its sessions, and takes connections again when there is one (F81)', async () => {
