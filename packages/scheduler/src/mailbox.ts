@@ -56,8 +56,8 @@ export class Mailbox {
   #head = 0;
   #tail = 0;
   #bytes = 0;
-  /** Messages that the bound counts. */
-  #bounded = 0;
+  /** Messages that the bound does not count. */
+  #signals = 0;
   /** How many of the oldest messages the take under way has passed over, because they did not match. */
   #passed = 0;
   /** The gap that was put in last; it may have been taken. */
@@ -84,6 +84,15 @@ export class Mailbox {
 
   /** @returns how many messages were dropped for it: 0 where there was room, or 'exit' by the policy. */
   push(message: unknown, bytes: number): number | 'exit' {
+    // The way of nearly every message, which writes a slot and nothing else.
+    if (bytes === 0 && this.#sizes === undefined && this.#tail - this.#head < this.#bound.maxItems) {
+      this.#messages[this.#tail++] = message;
+      return 0;
+    }
+    return this.#pushWithin(message, bytes);
+  }
+
+  #pushWithin(message: unknown, bytes: number): number | 'exit' {
     if (this.#fits(bytes)) {
       this.#append(message, bytes);
       return 0;
@@ -122,7 +131,8 @@ export class Mailbox {
     if (match !== undefined) return this.takeNext(match);
     if (this.#head === this.#tail) return NOTHING;
     const message = this.#messages[this.#head];
-    this.#remove(this.#head);
+    if (this.#sizes !== undefined) this.#uncount(this.#head);
+    this.#removeFirst();
     return message;
   }
 
@@ -160,14 +170,15 @@ export class Mailbox {
     this.#head = 0;
     this.#tail = 0;
     this.#bytes = 0;
-    this.#bounded = 0;
+    this.#signals = 0;
     this.#passed = 0;
     this.#gap = undefined;
   }
 
   #fits(bytes: number): boolean {
     // One message always fits an empty mailbox, or a large one could never be received at all.
-    return this.#bounded === 0 || (this.#bounded < this.#bound.maxItems && this.#bytes + bytes <= this.#bound.maxBytes);
+    const bounded = this.length - this.#signals;
+    return bounded === 0 || (bounded < this.#bound.maxItems && this.#bytes + bytes <= this.#bound.maxBytes);
   }
 
   #dropOldest(): void {
@@ -175,7 +186,7 @@ export class Mailbox {
     const message = this.#messages[at];
     if (this.#bound.gaps !== true || this.#widenGap(at, message)) return this.#remove(at);
     this.#bytes -= this.#sizeAt(at);
-    this.#bounded--;
+    this.#signals++;
     this.#sizes ??= new Array(this.#tail).fill(0);
     this.#sizes[at] = SIGNAL;
     this.#messages[at] = this.#newGap(message);
@@ -203,10 +214,10 @@ export class Mailbox {
   #append(message: unknown, bytes: number): void {
     this.#write(message, bytes);
     this.#bytes += bytes;
-    this.#bounded++;
   }
 
   #write(message: unknown, size: number): void {
+    if (size === SIGNAL) this.#signals++;
     if (size !== 0 && this.#sizes === undefined) this.#sizes = new Array(this.#tail).fill(0);
     if (this.#sizes !== undefined) this.#sizes[this.#tail] = size;
     this.#messages[this.#tail++] = message;
@@ -217,20 +228,22 @@ export class Mailbox {
   }
 
   #remove(at: number): void {
-    const size = this.#sizeAt(at);
-    if (size !== SIGNAL) {
-      this.#bytes -= size;
-      this.#bounded--;
-    }
+    if (this.#sizes !== undefined) this.#uncount(at);
     if (at - this.#head < this.#passed) this.#passed--;
-    if (at > this.#head) {
-      this.#messages.splice(at, 1);
-      this.#sizes?.splice(at, 1);
-      this.#tail--;
-      return;
-    }
-    this.#messages[at] = undefined;
-    this.#head++;
+    if (at === this.#head) return this.#removeFirst();
+    this.#messages.splice(at, 1);
+    this.#sizes?.splice(at, 1);
+    this.#tail--;
+  }
+
+  #uncount(at: number): void {
+    const size = this.#sizeAt(at);
+    if (size === SIGNAL) this.#signals--;
+    else this.#bytes -= size;
+  }
+
+  #removeFirst(): void {
+    this.#messages[this.#head++] = undefined;
     if (this.#head === this.#tail) {
       this.#head = 0;
       this.#tail = 0;

@@ -36,6 +36,8 @@ describe('the table of the processes of a thread', () => {
             model.delete(serial);
           }
           expect(table.at(serial)).toBe(model.get(serial));
+          // Found here, it is kept as one that was found last.
+          expect(table.find(processOf(serial).pid)).toBe(model.get(serial));
         }
         for (const { serial } of given) {
           expect(table.at(serial)).toBe(model.get(serial));
