@@ -37,9 +37,9 @@ export class Channel<T = unknown> {
    */
   async publish(payload: T, options: PublishOptions = {}): Promise<Receipt> {
     const valid = validatePayload(this.name, this.#schema, payload);
-    const { receipt, flushed } = this.#channels.publish(this.name, valid, options);
+    const { receipt, remote } = this.#channels.publish(this.name, valid, options);
     const settled = receipt instanceof Promise ? await receipt : receipt;
-    if (options.flush) await flushed();
+    if (options.flush) await remote.flushed();
     return settled;
   }
 

@@ -15,8 +15,10 @@
 import {
   type AnyPid,
   type AttachedProcess,
+  type Audience,
   encodeValue,
   type Logger,
+  type Multicast,
   type NodeLife,
   type NodeName,
   type Pid,
@@ -24,13 +26,13 @@ import {
   SharedMessage,
 } from '@liminal-node/scheduler';
 import { Channel, type ChannelOptions } from './channel.js';
-import { checkChannelName, type EnvelopeHead } from './envelope.js';
+import { checkChannelName } from './envelope.js';
 import { ChannelsClosedError, PayloadTooLargeError } from './errors.js';
 import { decodeLoss, type Gap, type Loss, type LossReason } from './loss.js';
 import type { AcknowledgeOptions, ClusterObserver, RemoteReceipt } from './observer.js';
 import { type ChannelsOptions, resolveChannelsOptions } from './options.js';
 import { answerProcesses } from './process-channel.js';
-import { checkHead, decodePublication, encodePublication, envelopeBytes } from './publication.js';
+import { PublicationReader, PublicationWriter } from './publications.js';
 import type { PublishOptions, Receipt } from './receipt.js';
 import { checkWait, waitForRoom } from './room.js';
 import { type SubscribeOptions, Subscription } from './subscription.js';
@@ -56,14 +58,22 @@ export interface ChannelsCounters {
 
 const NO_LOSSES: readonly Loss[] = [];
 
+/** What became of a publish on this node. */
+interface Delivered {
+  readonly local: number;
+  readonly losses: readonly Loss[];
+}
+
+const NOBODY: Delivered = { local: 0, losses: NO_LOSSES };
+
 const nobodyElse: RemoteReceipt = { nodes: 0, losses: NO_LOSSES, flushed: async () => {} };
 
 /** A publish that is done here. */
 export interface Published {
   /** A promise where it waits for room elsewhere. */
   readonly receipt: Receipt | Promise<Receipt>;
-  /** Resolves when it has been handed to the kernel for every node; to be asked when there is a receipt. */
-  flushed(): Promise<void>;
+  /** Whose `flushed` resolves when it has been handed to the kernel for every node; to be asked when there is a receipt. */
+  readonly remote: Pick<RemoteReceipt, 'flushed'>;
 }
 
 export class Channels {
@@ -83,13 +93,15 @@ export class Channels {
   readonly #logger: Logger;
   readonly #untold: UntoldGaps;
   #observer: ClusterObserver | undefined;
-  #sequence = 0;
+  readonly #publisher: PublicationWriter;
+  readonly #receiver = new PublicationReader();
   #closed = false;
 
   constructor(scheduler: Scheduler, options?: Partial<ChannelsOptions>) {
     this.#scheduler = scheduler;
     this.#subscriptions = new Subscriptions(() => scheduler.createAudience());
     this.#options = resolveChannelsOptions(options);
+    this.#publisher = new PublicationWriter(scheduler, this.#options.environment);
     this.#logger = this.#options.logger;
     this.#untold = new UntoldGaps(this.#options.environment, (thread, gap) => this.#tellThread(thread, gap));
     answerProcesses(scheduler, this);
@@ -132,44 +144,26 @@ export class Channels {
   /** As `publish`, for a payload that is encoded already. */
   publishEncoded(channel: string, encoded: Uint8Array, options: PublishOptions, publisher: Pid): Published {
     if (this.#closed) throw new ChannelsClosedError();
-    const { parents = [], contentType = 'application/cbor', trace = '', whenFull } = options;
     checkWait(options);
     const { maxPayloadBytes, environment } = this.#options;
     if (encoded.length > maxPayloadBytes) {
       this.counters.refused['payload too large']++;
       throw new PayloadTooLargeError(encoded.length, maxPayloadBytes);
     }
-    const { node, creation } = this.#scheduler;
-    const id = `${node}/${creation.toString(36)}/${this.#sequence++}`;
-    const timestamp = environment.wallNow();
-    const head: EnvelopeHead = {
-      id,
-      channel,
-      publisher,
-      timestamp,
-      parents,
-      // As on the wire, where an empty one is none.
-      ...(trace !== '' && { trace }),
-      contentType,
-    };
-    checkHead(head);
+    const publication = this.#publisher.publication(channel, encoded, options, publisher);
     this.counters.published++;
-    const { local, losses } = this.#deliver(head, encoded, true);
-    let publication: Uint8Array | undefined;
-    const encode = (): Uint8Array => {
-      publication ??= encodePublication(head, encoded);
-      return publication;
-    };
-    const remote = this.#observer?.onPublish({ channel, head, encode }, whenFull === 'wait') ?? nobodyElse;
-    const { nodes, waiting, flushed } = remote;
+    const audience = this.#subscriptions.audience(channel);
+    const { local, losses } = audience === undefined ? NOBODY : this.#deliver(channel, audience, publication.message);
+    const remote = this.#observer?.onPublish(publication, options.whenFull === 'wait') ?? nobodyElse;
+    const { nodes, waiting } = remote;
     this.counters.dropped.remote += remote.losses.length;
-    if (waiting === undefined) return { receipt: receiptOf(local, nodes, losses, remote.losses), flushed };
+    if (waiting === undefined) return { receipt: receiptOf(local, nodes, losses, remote.losses), remote };
     this.counters.waited++;
     const receipt = waitForRoom(waiting, options, environment).then((late) => {
       this.counters.dropped.remote += late.losses.length;
       return receiptOf(local, nodes + late.nodes, losses, remote.losses.concat(late.losses));
     });
-    return { receipt, flushed };
+    return { receipt, remote };
   }
 
   /**
@@ -177,11 +171,12 @@ export class Channels {
    * @throws ProtocolError where the bytes are no publication; a payload that is no value is dropped and counted.
    */
   receive(source: NodeLife, bytes: Uint8Array): void {
-    const { head, payload } = decodePublication(bytes, source);
+    const { channel, message } = this.#receiver.read(source, bytes);
     this.counters.received++;
-    const { local, losses } = this.#deliver(head, payload, false);
+    const audience = this.#subscriptions.audience(channel);
     // An unsubscribe and this publish crossed on the way.
-    if (local + losses.length === 0) this.counters.dropped['no subscriber']++;
+    if (audience === undefined) this.counters.dropped['no subscriber']++;
+    else this.#deliver(channel, audience, message);
   }
 
   /**
@@ -264,12 +259,8 @@ export class Channels {
     this.#closed = true;
   }
 
-  #deliver(head: EnvelopeHead, encoded: Uint8Array, trusted: boolean): { local: number; losses: readonly Loss[] } {
-    const { channel } = head;
-    const audience = this.#subscriptions.audience(channel);
-    if (audience === undefined) return { local: 0, losses: NO_LOSSES };
+  #deliver(channel: string, audience: Audience, message: Multicast): Delivered {
     if (!this.#untold.isEmpty) this.#untold.flush();
-    const message = SharedMessage.ofBytes(envelopeBytes(head, encoded), trusted);
     let behind = 0;
     const dropped = this.#scheduler.sendToAll(audience, message, (thread) => {
       behind += audience.threads.get(thread)?.size ?? 0;

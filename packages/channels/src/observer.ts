@@ -3,14 +3,15 @@
  * those of one node, and carry no network code.
  */
 import type { NodeName, Pid } from '@liminal-node/scheduler';
-import type { EnvelopeHead } from './envelope.js';
 import type { Loss } from './loss.js';
 import type { WaitingPublish } from './room.js';
 
 /** A publish on this node, after its local subscribers have been given it. */
 export interface Publication {
   readonly channel: string;
-  readonly head: EnvelopeHead;
+  readonly publisher: Pid;
+  /** Which order it keeps, see `flowOfPid`. */
+  readonly flow: number;
   /** The bytes for other nodes; made at the first call, once for all of them. */
   encode(): Uint8Array;
 }
@@ -22,7 +23,7 @@ export interface RemoteReceipt {
   /** Nodes that have subscribers and will not get it. */
   readonly losses: readonly Loss[];
   /** Nodes that it waits for; undefined where it waits for none. */
-  readonly waiting?: WaitingPublish;
+  readonly waiting?: WaitingPublish | undefined;
   /** Resolves when it has been handed to the kernel for all those nodes, and those that it waited for until now. */
   flushed(): Promise<void>;
 }

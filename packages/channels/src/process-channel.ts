@@ -136,8 +136,8 @@ async function subscribe(
   }
 }
 
-async function published({ receipt, flushed }: Published, { flush }: PublishOptions): Promise<Receipt> {
+async function published({ receipt, remote }: Published, { flush }: PublishOptions): Promise<Receipt> {
   const settled = receipt instanceof Promise ? await receipt : receipt;
-  if (flush) await flushed();
+  if (flush) await remote.flushed();
   return settled;
 }

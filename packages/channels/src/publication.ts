@@ -19,7 +19,7 @@ import {
 } from '@liminal-node/scheduler';
 import { type EnvelopeHead, MAX_CHANNEL_BYTES } from './envelope.js';
 
-const MAX_ID_BYTES = 512;
+export const MAX_ID_BYTES = 512;
 const MAX_TRACE_BYTES = 1024;
 const MAX_CONTENT_TYPE_BYTES = 255;
 /** Ids of parents that an envelope may carry. */

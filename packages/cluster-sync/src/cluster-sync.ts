@@ -32,7 +32,7 @@ import {
 } from '@liminal-node/channels';
 import { type Distribution, FrameType, type PendingSend, type Session } from '@liminal-node/distribution';
 import type { Pg } from '@liminal-node/pg';
-import { flowOfPid, type Logger, type NodeName, type Pid } from '@liminal-node/scheduler';
+import type { Logger, NodeName, Pid } from '@liminal-node/scheduler';
 
 /** The scope whose groups are the channels. */
 export const CHANNELS_SCOPE = 'channels';
@@ -56,6 +56,34 @@ interface Wait {
   readonly session: Session;
   readonly pending: PendingSend;
   reason: LossReason;
+}
+
+/** What became of a publish: an object of a class, because there is one for each. */
+class QueuedPublish implements RemoteReceipt {
+  readonly nodes: number;
+  readonly losses: readonly Loss[];
+  readonly waiting: WaitingPublish | undefined;
+  readonly #sessions: SessionsPort;
+  readonly #queued: readonly Session[];
+
+  /** @param queued also those that are added while it waits. */
+  constructor(
+    sessions: SessionsPort,
+    queued: readonly Session[],
+    nodes: number,
+    losses: readonly Loss[],
+    waiting: WaitingPublish | undefined,
+  ) {
+    this.nodes = nodes;
+    this.losses = losses;
+    this.waiting = waiting;
+    this.#sessions = sessions;
+    this.#queued = queued;
+  }
+
+  async flushed(): Promise<void> {
+    if (this.#queued.length > 0) await this.#sessions.flush(this.#queued);
+  }
 }
 
 export interface ClusterSyncCounters {
@@ -97,24 +125,25 @@ export class ClusterSync implements ClusterObserver {
     return this.#groups.acknowledged(options);
   }
 
-  onPublish({ channel, head, encode }: Publication, wait: boolean): RemoteReceipt {
-    const flow = flowOfPid(head.publisher);
+  onPublish(publication: Publication, wait: boolean): RemoteReceipt {
+    const { channel, publisher, flow } = publication;
     const queued: Session[] = [];
     let losses: Loss[] | undefined;
     let waits: Wait[] | undefined;
     for (const node of this.#groups.nodes(channel)) {
       const session = this.#sessions.session(node);
-      const outcome = session === undefined ? 'gone' : this.#send(session, encode(), flow, wait);
+      const outcome = session === undefined ? 'gone' : this.#send(session, publication.encode(), flow, wait);
       if (session === undefined || outcome === 'gone') {
         this.counters.skipped.gone++;
         losses = withLoss(losses, node, 'noconnection');
       } else if (outcome === 'queued') {
         queued.push(session);
       } else if (outcome === 'dropped') {
-        const reason = encode().length > session.maxBodyBytes ? 'too long' : wait ? 'too many waiting' : 'queue full';
+        const { length } = publication.encode();
+        const reason = length > session.maxBodyBytes ? 'too long' : wait ? 'too many waiting' : 'queue full';
         this.counters.skipped[reason]++;
         losses = withLoss(losses, node, reason);
-        this.#sessions.tellLoss(session, FrameType.PUBLISH, encodeLoss(channel, head.publisher, reason), flow);
+        this.#sessions.tellLoss(session, FrameType.PUBLISH, encodeLoss(channel, publisher, reason), flow);
       } else {
         waits ??= [];
         waits.push({ session, pending: outcome, reason: 'noconnection' });
@@ -122,12 +151,9 @@ export class ClusterSync implements ClusterObserver {
     }
     const nodes = queued.length;
     this.counters.sent += nodes;
-    const flushed = async (): Promise<void> => {
-      if (queued.length > 0) await this.#sessions.flush(queued);
-    };
-    const receipt = { nodes, losses: losses ?? NO_LOSSES, flushed };
-    if (waits === undefined) return receipt;
-    return { ...receipt, waiting: this.#wait(waits, (reason) => encodeLoss(channel, head.publisher, reason), queued) };
+    const waiting =
+      waits === undefined ? undefined : this.#wait(waits, (reason) => encodeLoss(channel, publisher, reason), queued);
+    return new QueuedPublish(this.#sessions, queued, nodes, losses ?? NO_LOSSES, waiting);
   }
 
   #send(session: Session, body: Uint8Array, flow: number, wait: boolean): ReturnType<SessionsPort['sendWhenRoom']> {

@@ -1,7 +1,7 @@
 /** The bridge, with real process groups over sessions in memory. */
 import { Channels } from '@liminal-node/channels';
 import { FrameType } from '@liminal-node/distribution';
-import { type NodeName, type Pid, Scheduler, silentLogger } from '@liminal-node/scheduler';
+import { flowOfPid, type NodeName, type Pid, Scheduler, silentLogger } from '@liminal-node/scheduler';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connect, disconnect, type MemoryNode, settle, startNode } from '../../pg/test/memory-network.js';
 import { ClusterSync, connectChannels, type SessionsPort } from '../src/index.js';
@@ -91,7 +91,7 @@ function settled(): void {
   settle(a.distribution, b.distribution, c.distribution);
 }
 
-const PUBLISHER = 'b@h#1.0.7';
+const PUBLISHER = 'b@h#1.0.7' as Pid;
 
 function publish(node: SyncNode, channel: string): ReturnType<ClusterSync['onPublish']> & { encoded: number } {
   let encoded = 0;
@@ -99,8 +99,8 @@ function publish(node: SyncNode, channel: string): ReturnType<ClusterSync['onPub
     encoded++;
     return new Uint8Array([1, 2, 3]);
   };
-  const receipt = node.sync.onPublish({ channel, head: { publisher: PUBLISHER } as never, encode }, false);
-  return { ...receipt, encoded };
+  const receipt = node.sync.onPublish({ channel, publisher: PUBLISHER, flow: flowOfPid(PUBLISHER), encode }, false);
+  return { ...receipt, encoded, flushed: () => receipt.flushed() };
 }
 
 describe('a subscription', () => {
@@ -239,7 +239,7 @@ describe('a publish', () => {
   it('skips and counts a member whose node has no session any more', () => {
     const stale = new ClusterSync({ ...a.pg, nodes: () => ['d@127.0.0.1' as NodeName] }, a.sessions.port, silentLogger);
     const encode = (): Uint8Array => new Uint8Array();
-    const publication = { channel: 'orders', head: { publisher: PUBLISHER } as never, encode };
+    const publication = { channel: 'orders', publisher: PUBLISHER, flow: flowOfPid(PUBLISHER), encode };
     expect(stale.onPublish(publication, false)).toMatchObject({
       nodes: 0,
       losses: [{ node: 'd@127.0.0.1', reason: 'noconnection', count: 1 }],
@@ -272,8 +272,8 @@ describe('channels that are connected', () => {
       ...sync,
       onSubscribe: () => {},
       onUnsubscribe: () => {},
-      onPublish: ({ encode }) => {
-        sessions.receive(session, encode());
+      onPublish: (publication) => {
+        sessions.receive(session, publication.encode());
         return { nodes: 1, losses: [], flushed: async () => {} };
       },
       onPeerJoin: () => {},

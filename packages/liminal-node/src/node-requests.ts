@@ -96,11 +96,11 @@ export async function answerRequests(
   const publish = async ({ channel, payload, replyTo }: NodeRequest & { type: 'publish' }): Promise<unknown> => {
     // Refuses what cannot name a channel.
     const { name } = channels.channel(channel);
-    const { receipt, flushed } = await inTurn(replyTo, async () => {
+    const { receipt, remote } = await inTurn(replyTo, async () => {
       const published = channels.publish(name, payload, { whenFull: 'wait' }, process.pid);
-      return { receipt: await published.receipt, flushed: published.flushed };
+      return { receipt: await published.receipt, remote: published.remote };
     });
-    await flushed();
+    await remote.flushed();
     return receipt;
   };
   const perform = (request: NodeRequest): unknown => {

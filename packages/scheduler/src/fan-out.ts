@@ -12,11 +12,17 @@
  * the serials of all of them in each parcel, home spent 70 µs of CPU on a message for 1,000 processes.
  */
 import { Audience, type AudienceHost } from './audience.js';
+import { FormedMessage, type MessageForm } from './encoding/message-form.js';
 import { SharedMessage } from './encoding/shared-message.js';
 import type { Process } from './process.js';
 import { QUEUE_FULL } from './router.js';
 import type { Runtime } from './runtime.js';
-import { type FanOutHandler, writeMember, writeMulticast } from './threads/parcel.js';
+import { MAX_FORMS, readAudience, readFormedBody } from './threads/form-parcel.js';
+import type { Outbox } from './threads/outbox.js';
+import { type FanOutHandler, writeForm, writeFormed, writeMember, writeMulticast } from './threads/parcel.js';
+
+/** What an audience is given. */
+export type Multicast = SharedMessage | FormedMessage;
 
 /** Deliveries after which a thread leaves the rest for its next turn: about a millisecond, with what they cause. */
 const DELIVERIES_PER_TURN = 8_192;
@@ -33,6 +39,10 @@ interface Roster {
 export class FanOut implements AudienceHost, FanOutHandler {
   readonly #runtime: Runtime;
   readonly #rosters = new Map<number, Roster>();
+  /** Forms that each other thread has been told of, with their numbers. */
+  readonly #told = new WeakMap<Outbox, Map<MessageForm, number>>();
+  /** Forms that this thread has been told of, by number. */
+  readonly #forms: MessageForm[] = [];
   #audiences = 0;
   #deliveries = 0;
 
@@ -92,7 +102,7 @@ export class FanOut implements AudienceHost, FanOutHandler {
    * @param full told of each thread that has fallen behind, so that none of the members there gets the message.
    * @returns how many members are known not to get it; what other threads drop, they count themselves.
    */
-  send(audience: Audience, message: SharedMessage, full?: (thread: number) => void, only?: number): number {
+  send(audience: Audience, message: Multicast, full?: (thread: number) => void, only?: number): number {
     const { options, mesh } = this.#runtime;
     let dropped = 0;
     for (const [thread, { size }] of audience.threads) {
@@ -112,10 +122,35 @@ export class FanOut implements AudienceHost, FanOutHandler {
         full?.(thread);
         continue;
       }
-      writeMulticast(outbox, audience.id, message.bytes, message.trusted);
+      if (message instanceof FormedMessage) {
+        writeFormed(outbox, audience.id, this.#tellForm(outbox, message.form), message);
+      } else writeMulticast(outbox, audience.id, message.bytes, message.trusted);
       mesh.written(outbox);
     }
     return dropped;
+  }
+
+  form(number: number, form: MessageForm): void {
+    this.#forms[number] = form;
+  }
+
+  /** The message is used up before the bytes change: all members are given its value at once. */
+  receiveFormed(bytes: Buffer, at: number, end: number): void {
+    this.#deliver(readAudience(bytes, at), readFormedBody(bytes, at, end, this.#forms));
+  }
+
+  /** Tells the thread of the form, if it does not know it. @returns its number there. */
+  #tellForm(outbox: Outbox, form: MessageForm): number {
+    const told = this.#told.get(outbox) ?? new Map<MessageForm, number>();
+    const known = told.get(form);
+    if (known !== undefined) return known;
+    // All numbers are given: they are given anew.
+    if (told.size === MAX_FORMS) told.clear();
+    const number = told.size;
+    told.set(form, number);
+    this.#told.set(outbox, told);
+    writeForm(outbox, number, form);
+    return number;
   }
 
   /** A message of another thread for the members on this one. */
@@ -124,7 +159,7 @@ export class FanOut implements AudienceHost, FanOutHandler {
   }
 
   /** @returns how many living members did not get it. */
-  #deliver(audience: number, message: SharedMessage): number {
+  #deliver(audience: number, message: Multicast): number {
     const roster = this.#rosters.get(audience);
     if (roster === undefined) return 0;
     const { processes } = roster;

@@ -104,12 +104,14 @@ export {
   type ThreadDownEvent,
 } from './diagnostics.js';
 export * from './encoding/bytes.js';
+export { FormedMessage, MessageForm } from './encoding/message-form.js';
 export { SharedMessage } from './encoding/shared-message.js';
 export { isSpawn, type NodeLife } from './encoding/signal-codec.js';
 export { decodeUntrusted, decodeValue, encodeValue } from './encoding/value-codec.js';
 export * from './environment.js';
 export * from './errors.js';
 export * from './exit-reason.js';
+export type { Multicast } from './fan-out.js';
 export { flowOfPid, flowOfSignal } from './flow.js';
 export { addLost, type GapMessage, isGap } from './gap.js';
 export { preview } from './inspection/preview.js';

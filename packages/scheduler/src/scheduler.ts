@@ -5,9 +5,9 @@
 import type { Audience } from './audience.js';
 import { SUPERVISION, SupervisionLog, type SupervisionReport } from './behaviours/supervision-report.js';
 import type { ProcessBody, ProcessDefinition } from './definition.js';
-import type { SharedMessage } from './encoding/shared-message.js';
 import type { ExitReason } from './exit-reason.js';
 import { ExitWatch } from './exit-watch.js';
+import type { Multicast } from './fan-out.js';
 import type { ProcessInfo } from './inspection/process-info.js';
 import { assemble, SNAPSHOT_TIMEOUT_MS, type Snapshot, snapshotOfThread } from './inspection/snapshot.js';
 import { Snapshots } from './inspection/snapshots.js';
@@ -184,12 +184,12 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
    * @param full told of each thread that has fallen behind by more than `threadQueueBytes`: its members do not get it.
    * @returns how many members are known not to get it; what other threads drop, they count themselves.
    */
-  sendToAll(audience: Audience, message: SharedMessage, full?: (thread: number) => void): number {
+  sendToAll(audience: Audience, message: Multicast, full?: (thread: number) => void): number {
     return this.#runtime.fanOut.send(audience, message, full);
   }
 
   /** Gives one message to the members on one thread. @returns false where that has fallen behind; see `sendToAll`. */
-  sendToThread(audience: Audience, thread: number, message: SharedMessage): boolean {
+  sendToThread(audience: Audience, thread: number, message: Multicast): boolean {
     let hasRoom = true;
     this.#runtime.fanOut.send(audience, message, () => (hasRoom = false), thread);
     return hasRoom;

@@ -14,6 +14,8 @@ const NO_BYTES = Buffer.alloc(0);
 /** What a writer allocates at least, when it grows. */
 const MIN_CAPACITY = 256;
 
+const LOOPED_BYTES = 64;
+
 export class ByteWriter {
   readonly #allocate: (bytes: number) => Buffer;
   #buffer: Buffer;
@@ -68,6 +70,18 @@ export class ByteWriter {
     this.#reserve(bytes.length);
     this.#buffer.set(bytes, this.#length);
     this.#length += bytes.length;
+    return this;
+  }
+
+  /** Those from `from` to `to`. */
+  part(bytes: Uint8Array, from: number, to: number): this {
+    const length = to - from;
+    this.#reserve(length);
+    const at = this.#length - from;
+    // For few, a loop is faster than the view of them that `set` needs.
+    if (length > LOOPED_BYTES) this.#buffer.set(bytes.subarray(from, to), this.#length);
+    else for (let index = from; index < to; index++) this.#buffer[at + index] = bytes[index] as number;
+    this.#length += length;
     return this;
   }
 

@@ -6,12 +6,15 @@
  *   inbound    a signal that came from a peer, for a process of the receiving thread
  *   outbound   a signal for a peer, on its way to the home thread
  *   multicast  one message for an audience, decoded once for all of its members on the receiving thread
+ *   form       what messages for audiences have in common, and its number; see `form-parcel.ts`
+ *   formed     one message of such a form for an audience
  *   member     a process of the receiving thread is a member of an audience from now on, or is none any more
  *   control    what threads tell each other about themselves: spawns, freed names, lost threads and nodes
  *
  * Parcels are trusted: they never leave the OS process.
  */
 import { ByteReader, type ByteWriter } from '../encoding/bytes.js';
+import type { FormedMessage, MessageForm } from '../encoding/message-form.js';
 import type { NodeLife } from '../encoding/signal-codec.js';
 import { decodeValue, encodeValue } from '../encoding/value-codec.js';
 import type { ValueReader } from '../encoding/value-reader.js';
@@ -19,6 +22,7 @@ import type { ExitReason } from '../exit-reason.js';
 import type { MailboxBound } from '../mailbox.js';
 import type { NodeName, Pid, Ref } from '../pid.js';
 import type { Via } from '../registry.js';
+import { readFormBody, writeFormBody, writeFormedBody } from './form-parcel.js';
 import type { Outbox } from './outbox.js';
 
 const KIND = {
@@ -30,6 +34,8 @@ const KIND = {
   multicast: 6,
   control: 7,
   member: 8,
+  form: 9,
+  formed: 10,
 } as const;
 const ANY_LENGTH = 0xffffffff;
 
@@ -101,6 +107,9 @@ export interface FanOutHandler {
   /** The bytes change with the next parcel. */
   receive(audience: number, message: Uint8Array, trusted: boolean): void;
   member(audience: number, serial: number, isMember: boolean): void;
+  form(number: number, form: MessageForm): void;
+  /** A `formed` parcel, behind its kind. */
+  receiveFormed(bytes: Buffer, at: number, end: number): void;
 }
 
 export interface ParcelHandler {
@@ -169,6 +178,18 @@ export function writeMember({ writer }: Outbox, audience: number, serial: number
   end(writer, start);
 }
 
+export function writeForm({ writer }: Outbox, number: number, form: MessageForm): void {
+  const start = writer.length;
+  writeFormBody(begin(writer, KIND.form), number, form);
+  end(writer, start);
+}
+
+export function writeFormed({ writer }: Outbox, audience: number, form: number, message: FormedMessage): void {
+  const start = writer.length;
+  writeFormedBody(begin(writer, KIND.formed), audience, form, message);
+  end(writer, start);
+}
+
 export function writeControl({ writer }: Outbox, control: Control): void {
   // Encoded first: what is not portable must throw before the batch holds half a parcel.
   const bytes = encodeValue(control);
@@ -214,6 +235,7 @@ export function readParcel(
     handler.message(serial, values.read(bytes, body + MESSAGE_HEAD_BYTES), end - body);
     return;
   }
+  if (kind === KIND.formed) return handler.fanOut.receiveFormed(bytes, body + 1, end);
   const reader = new ByteReader(bytes.subarray(body + 1, end));
   switch (kind) {
     case KIND.codedMessage: {
@@ -243,6 +265,11 @@ export function readParcel(
       const isMember = reader.u8() === 1;
       const audience = reader.u32();
       handler.fanOut.member(audience, reader.u48(), isMember);
+      break;
+    }
+    case KIND.form: {
+      const { number, form } = readFormBody(reader.rest());
+      handler.fanOut.form(number, form);
       break;
     }
     case KIND.control:

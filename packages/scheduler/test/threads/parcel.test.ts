@@ -14,7 +14,7 @@ import {
   writeOutbound,
   writeSignal,
 } from '../../src/threads/parcel.js';
-import { OneWay } from './thread-way.js';
+import { NO_FAN_OUT, OneWay } from './thread-way.js';
 
 const serial = fc.nat(MAX_SERIAL);
 const audience = fc.nat(2 ** 32 - 1);
@@ -102,6 +102,8 @@ function recorder(): { calls: unknown[][]; handler: ParcelHandler } {
     fanOut: {
       isSated: false,
       receive: (to, value, trusted) => void calls.push(['multicast', to, [...value], trusted]),
+      form: (number, { definition }) => void calls.push(['form', number, definition]),
+      receiveFormed: (each, at, end) => void calls.push(['formed', [...each.subarray(at, end)]]),
       member: (of, member, isMember) => void calls.push(['member', of, member, isMember]),
     },
     control: (thread, given) => void calls.push(['control', thread, given]),
@@ -125,7 +127,7 @@ test('parcels arrive as they were written, in order, in whatever pieces', () => 
 test('a handler that is sated is given the next parcel when it is asked again, and what came meanwhile behind it', () => {
   const way = new OneWay();
   const heard: unknown[] = [];
-  const fanOut = { isSated: true, receive: () => {}, member: () => {} };
+  const fanOut = { ...NO_FAN_OUT, isSated: true };
   const handler = { fanOut, message: (_to: number, value: unknown): void => void heard.push(value) };
   for (const value of [1, 2, 3]) writeMessage(way.outbox, 7, value);
   way.deliver(handler);

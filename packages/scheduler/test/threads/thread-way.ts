@@ -20,7 +20,13 @@ export function twoEnds(ringBytes?: number): readonly [WayPort, WayPort] {
   ];
 }
 
-const NO_FAN_OUT: FanOutHandler = { isSated: false, receive: () => {}, member: () => {} };
+export const NO_FAN_OUT: FanOutHandler = {
+  isSated: false,
+  receive: () => {},
+  member: () => {},
+  form: () => {},
+  receiveFormed: () => {},
+};
 
 /** One direction of a way: what is written into its outbox is handed out by `deliver`. */
 export class OneWay {

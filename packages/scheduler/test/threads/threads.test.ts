@@ -1,8 +1,11 @@
 /** What only threads can show: placement, order between them, their loss and replacement. */
 import {
   type DownMessage,
+  encodeValue,
+  FormedMessage,
   isDown,
   isExit,
+  MessageForm,
   type Pid,
   Scheduler,
   type SchedulerOptions,
@@ -189,6 +192,37 @@ describe('messages from thread to thread', () => {
     expect(heard.get(leaver)).toEqual(numbers(0, 300));
     expect(heard.get(latecomer)).toEqual(numbers(600, count));
     for (const pid of others) expect(heard.get(pid)).toEqual(numbers(0, count));
+  });
+
+  test('of more forms than a thread remembers arrive as they are, between others', async () => {
+    const [first] = await start();
+    const teller = scheduler.attach({ mailbox: { maxItems: 1e6 } });
+    const audience = scheduler.createAudience();
+    audience.add(await scheduler.spawn(forwarder, [teller.pid], { thread: first }));
+    const own = { text: 'name', number: 'size', value: 'inside' };
+    const forms = Array.from(
+      { length: 1_200 },
+      (_, kind) => new MessageForm({ fields: { name: '', kind, size: 0, inside: null, tags: ['a'] }, own }),
+    );
+    const sent: unknown[] = [];
+    for (const [kind, form] of [...forms, ...forms].entries()) {
+      const name = `n${kind}`;
+      const inside = { kind };
+      const encoded = encodeValue(inside);
+      const bytes = Buffer.concat([Buffer.from(`<${name}>`), encoded]);
+      const [textEnd, valueAt] = [1 + name.length, 2 + name.length];
+      const message = new FormedMessage(form, bytes, 1, textEnd, kind / 2, valueAt, bytes.length, true);
+      scheduler.sendToAll(audience, message);
+      sent.push({ name, kind: form.definition.fields['kind'], size: kind / 2, inside, tags: ['a'] });
+      if (kind % 400 === 0) {
+        scheduler.sendToAll(audience, SharedMessage.ofValue(kind));
+        sent.push(kind);
+      }
+    }
+    const heard = [];
+    while (heard.length < sent.length) heard.push((await teller.receive<{ message: unknown }>()).message);
+    expect(heard).toEqual(sent);
+    expect(Object.keys(heard[0] as object)).toEqual(['name', 'kind', 'size', 'inside', 'tags']);
   });
 
   test('for members that have ended are counted', async () => {
