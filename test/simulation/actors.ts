@@ -90,7 +90,8 @@ export interface Stage {
   readonly byPid: Map<Pid, Actor>;
   lifeOf(node: NodeName, creation: number): Life;
   fail(what: string): void;
-  note(what: string): void;
+  /** Tells the log of the run, where there is one. */
+  note(what: () => string): void;
   /** Checks something behind the step that is being taken. */
   later(check: () => void): void;
   /** Lives that run. */
@@ -130,9 +131,9 @@ function begin(self: Self, key: number): (message: Message) => void {
   world.byPid.set(self.pid, actor);
   self.signal.addEventListener('abort', () => {
     actor.hasEnded = true;
-    world.note(`${actor.pid} ends: ${JSON.stringify(self.signal.reason)}`);
+    world.note(() => `${actor.pid} ends: ${JSON.stringify(self.signal.reason)}`);
   });
-  world.note(`${actor.pid} begins as ${key}`);
+  world.note(() => `${actor.pid} begins as ${key}`);
   return (message) => receive(world, actor, message);
 }
 
@@ -153,7 +154,7 @@ function receive(world: Stage, actor: Actor, message: Message): void {
 }
 
 function receiveTold(world: Stage, actor: Actor, { from, to, number }: Told): void {
-  world.note(`${actor.pid} hears ${number} of ${from}`);
+  world.note(() => `${actor.pid} hears ${number} of ${from}`);
   if (to !== undefined) actor.told++;
   if (to !== undefined && to !== actor.pid) world.fail(`${actor.pid} is given what was sent to ${to}`);
   inOrder(world, actor, `${from}`, number);
@@ -162,7 +163,7 @@ function receiveTold(world: Stage, actor: Actor, { from, to, number }: Told): vo
 }
 
 function receivePublish(world: Stage, actor: Actor, { channel, publisher, payload, id }: Envelope<Told>): void {
-  world.note(`${actor.pid} is given ${id} on ${channel}`);
+  world.note(() => `${actor.pid} is given ${id} on ${channel}`);
   if (payload.from !== publisher) world.fail(`${id} of ${payload.from} comes as of ${publisher}`);
   if ((actor.open.get(channel) ?? 0) <= 0) {
     world.fail(`${actor.pid} is given ${id} on ${channel}, to which it does not subscribe`);
@@ -187,7 +188,7 @@ function inOrder(world: Stage, actor: Actor, of: string, number: number): void {
 }
 
 function receiveDown(world: Stage, actor: Actor, { ref, pid, reason }: DownMessage): void {
-  world.note(`${actor.pid} is told ${ref} down: ${JSON.stringify(reason)}`);
+  world.note(() => `${actor.pid} is told ${ref} down: ${JSON.stringify(reason)}`);
   const watch = actor.watches.get(ref);
   if (watch === undefined) return world.fail(`${actor.pid} is told of a monitor ${ref} that it has not`);
   if (watch.state === 'down') world.fail(`${actor.pid} is told twice of the end of ${pid} by ${ref}`);
@@ -216,7 +217,7 @@ function receiveDown(world: Stage, actor: Actor, { ref, pid, reason }: DownMessa
 }
 
 function receiveExit(world: Stage, actor: Actor, { from, reason }: ExitMessage): void {
-  world.note(`${actor.pid} is told exit of ${from}: ${JSON.stringify(reason)}`);
+  world.note(() => `${actor.pid} is told exit of ${from}: ${JSON.stringify(reason)}`);
   if (reason === TOLD_TO_EXIT) {
     // By somebody who lives; or by a link with somebody who was told so himself, and did not trap it.
     return world.later(() => {
@@ -241,7 +242,7 @@ function downsOf(actor: Actor, target: Actor): number {
 
 function act(world: Stage, actor: Actor, step: Load): void {
   const { self } = actor;
-  world.note(`${actor.pid} does ${JSON.stringify(step)}`);
+  world.note(() => `${actor.pid} does ${JSON.stringify(step)}`);
   const target = 'to' in step ? world.actors.get(step.to) : undefined;
   if ('to' in step && (target === undefined || target === actor)) return;
   if ('channel' in step && step.do !== 'publish' && actor.asking.has(step.channel)) return;
@@ -352,7 +353,7 @@ function subscribeReady(world: Stage, actor: Actor, channel: string): void {
   asked.then(
     () => {
       actor.asking.delete(channel);
-      world.note(`${actor.pid} is acknowledged on ${channel}`);
+      world.note(() => `${actor.pid} is acknowledged on ${channel}`);
       for (const { peer, here, there } of peers) {
         const isSame = life.up.get(peer.name) === here && peer.up.get(life.name) === there;
         if (actor.hasEnded || !peer.isRunning || !isSame || peer.pg.members(channel).includes(actor.pid)) continue;

@@ -36,12 +36,12 @@ export function askEcho(world: Stage, actor: Actor, node: NodeName): void {
   call<Echo, 'echo'>(actor.self, { name: ECHO, node }, 'echo', [number], { timeoutMs: TIMEOUT_MS }).then(
     (value) => {
       actor.calls--;
-      world.note(`${actor.pid} is answered ${value} by ${node}`);
+      world.note(() => `${actor.pid} is answered ${value} by ${node}`);
       if (value !== number) world.fail(`${actor.pid} asked ${node} for ${number} and was told ${value}`);
     },
     ({ code }: { code?: string }) => {
       actor.calls--;
-      world.note(`${actor.pid} has no answer to ${number} of ${node}: ${code}`);
+      world.note(() => `${actor.pid} has no answer to ${number} of ${node}: ${code}`);
       if (code !== 'ERR_LIMINAL_CALL' && code !== 'ERR_LIMINAL_CALL_TIMEOUT') world.fail(`a call failed with ${code}`);
     },
   );

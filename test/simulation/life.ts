@@ -34,7 +34,7 @@ export interface LifeOptions {
   /** Hears of what must not be. */
   readonly fail: (what: string) => void;
   /** Hears of every event of the membership, and of frames for the other layers, for the log of the run. */
-  readonly note: (what: string) => void;
+  readonly note: (what: () => string) => void;
 }
 
 export function nodeName(host: number): NodeName {
@@ -142,7 +142,7 @@ export class Life {
     let newest = 0;
     distribution.onMembership('groups', (event) => {
       const { type, session } = event;
-      note(`${this.name} ${type} ${session.node}/${session.creation} ${session.id}`);
+      note(() => `${this.name} ${type} ${session.node}/${session.creation} ${session.id}`);
       const known = this.up.get(session.node);
       if (type === 'up') {
         if (known !== undefined) fail(`${this.name} is told that ${session.node} is up, which it was already`);
