@@ -48,7 +48,7 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
   'no leave is told where a process ends': [
     {
       file: 'pg/group-state.js',
-      from: '...this.#publish(left.map(({ change }) => change)),',
+      from: '...left.flatMap(({ change }) => this.#gather(change)),',
       to: '',
     },
     {
@@ -60,14 +60,14 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
   'a snapshot adds to what was known, and replaces nothing': [
     {
       file: 'pg/group-state.js',
-      from: 'return this.remote.replace(view, groups, joins).map(tell);',
+      from: 'return tell(this.remote.replace(view, groups, joins));',
       to: `for (const [group, members] of view.groups) {
-        for (const [pid, count] of members) {
-          if (!groups.has(group)) groups.set(group, new Map());
-          if (!groups.get(group).has(pid)) groups.get(group).set(pid, count);
-        }
+        members.forEach((pid, count) => {
+          if (!groups.has(group)) groups.set(group, new MemberCounts());
+          if (groups.get(group).joinsOf(pid) === 0) groups.get(group).set(pid, count);
+        });
       }
-      return this.remote.replace(view, groups, joins).map(tell);`,
+      return tell(this.remote.replace(view, groups, joins));`,
     },
   ],
   'a down is told a turn late': [
@@ -117,8 +117,8 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
     },
     {
       file: 'pg/group-state.js',
-      from: 'const view = this.remote.view(session); if (view === undefined) return this.#notCurrent(session); return this.remote.close(view).map(tell);',
-      to: 'const view = this.remote.viewOf(session.node); return view === undefined ? [] : this.remote.close(view).map(tell);',
+      from: 'const view = this.remote.view(session); if (view === undefined) return this.#notCurrent(session); return tell(this.remote.close(view));',
+      to: 'const view = this.remote.viewOf(session.node); return view === undefined ? [] : tell(this.remote.close(view));',
     },
   ],
   'each side of a crossing takes the other': [

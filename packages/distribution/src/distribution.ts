@@ -100,6 +100,12 @@ export interface Distribution extends AsyncDisposable {
    */
   disconnect(peer: string): boolean;
 
+  /**
+   * Calls back once: at the end of this turn, or before anything more is written to any peer, whichever comes first. For
+   * layers that gather what they tell in a turn: what they send then goes out before all of it that is not control.
+   */
+  beforeWrite(callback: () => void): void;
+
   /** Resolves when all that was queued before has been handed to the kernel, or its session is down. */
   flush(sessions?: readonly Session[]): Promise<void>;
 

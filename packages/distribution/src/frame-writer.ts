@@ -31,6 +31,8 @@ export interface FrameWriterOptions {
   readonly counters: DistributionCounters;
   /** Of a peer that tells how much it has read of fragments. */
   readonly pace?: FragmentPace | undefined;
+  /** Has everybody push what they have gathered. */
+  readonly beforeWrite: () => void;
   /** The kernel, or the peer, took too long. */
   readonly stuck: () => void;
 }
@@ -103,6 +105,9 @@ export class FrameWriter {
   }
 
   #write(): void {
+    if (this.#inFlight !== undefined || this.#stopped) return;
+    this.#options.beforeWrite();
+    // What was pushed thereupon may have been written at once, or have ended the session.
     if (this.#inFlight !== undefined || this.#stopped) return;
     const { pace, environment, writeTimeoutMs } = this.#options;
     const batch = this.#queue.take(pace?.room);

@@ -22,6 +22,8 @@ import { encodeFragmentsRead } from './session-message.js';
 
 /** What a session tells the table. */
 export interface SessionEvents {
+  /** The next bytes are about to be taken from the queue. */
+  readonly beforeWrite: () => void;
   frame(session: LiveSession, type: number, body: Uint8Array): void;
   /** A frame was none, or its handler threw. */
   fault(session: LiveSession, error: unknown): void;
@@ -114,7 +116,15 @@ export class LiveSession implements Session, FrameOwner {
     const stuck = (): void => events.over(this, 'write timeout');
     this.#tellsWhatItRead = (peer.features & FEATURE.pace) !== 0;
     const pace = this.#tellsWhatItRead ? new FragmentPace() : undefined;
-    this.#writer = new FrameWriter(connection, this.#queue, { environment, writeTimeoutMs, counters, pace, stuck });
+    const { beforeWrite } = events;
+    this.#writer = new FrameWriter(connection, this.#queue, {
+      environment,
+      writeTimeoutMs,
+      counters,
+      pace,
+      beforeWrite,
+      stuck,
+    });
     connection.owner = this;
     connection.maxFrameBytes = settings.maxFrameBytes;
   }

@@ -27,6 +27,7 @@ import { FailureReport } from './failure-report.js';
 import { FrameConnection } from './frame-connection.js';
 import { type FrameHandler, FrameHandlers, type LossHandler } from './frame-handlers.js';
 import { FrameType } from './frame-type.js';
+import { Gathering } from './gathering.js';
 import { learnPeers, tellPeers } from './gossip.js';
 import type { Identity } from './handshake.js';
 import { MAX_HANDSHAKE_FRAME_BYTES, PROTOCOL, type VersionRange } from './handshake-message.js';
@@ -51,6 +52,7 @@ export class LocalNode implements Distribution {
   readonly #settings: DistributionSettings;
   readonly #membership: Membership;
   readonly #handlers: FrameHandlers;
+  readonly #gathering: Gathering;
   readonly #sessions: SessionTable;
   readonly #book: AddressBook;
   readonly #acceptor: Acceptor;
@@ -77,7 +79,10 @@ export class LocalNode implements Distribution {
     this.#membership = new Membership(logger, () => counters.listenerErrors++);
     this.#handlers = new FrameHandlers(counters, this.#ownHandlers());
     const tell = (event: MembershipEvent): void => this.#tell(event);
-    const sessions = new SessionTable({ settings, counters, handlers: this.#handlers, tell });
+    const gathering = new Gathering(environment);
+    this.#gathering = gathering;
+    const beforeWrite = (): void => gathering.end();
+    const sessions = new SessionTable({ settings, counters, handlers: this.#handlers, tell, beforeWrite });
     const book = new AddressBook(
       {
         backOff: { minMs: settings.redialMinMs, maxMs: settings.redialMaxMs },
@@ -205,7 +210,12 @@ export class LocalNode implements Distribution {
     return node !== undefined && this.#disconnect(node);
   }
 
+  beforeWrite(callback: () => void): void {
+    this.#gathering.add(callback);
+  }
+
   async flush(sessions: readonly Session[] = this.#sessions.all()): Promise<void> {
+    this.#gathering.end();
     await Promise.all(sessions.map((session) => (session instanceof LiveSession ? session.flushed() : undefined)));
   }
 
@@ -241,6 +251,7 @@ export class LocalNode implements Distribution {
 
   async #leave(): Promise<void> {
     this.#closeDoors();
+    this.#gathering.end();
     const sessions = this.#sessions.all();
     for (const session of sessions) session.send(FrameType.LEAVE, EMPTY, 'control');
     let timer: Timer | undefined;

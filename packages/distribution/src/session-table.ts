@@ -27,9 +27,12 @@ export interface SessionTableOptions {
   readonly counters: DistributionCounters;
   readonly handlers: FrameHandlers;
   readonly tell: (event: MembershipEvent) => void;
+  /** See `gathering.ts`. */
+  readonly beforeWrite: () => void;
 }
 
 export class SessionTable implements SessionEvents {
+  readonly beforeWrite: () => void;
   readonly #options: SessionTableOptions;
   readonly #live = new Map<NodeName, LiveSession>();
   /** Of the last session that was up with a peer, the most recent last. */
@@ -40,6 +43,7 @@ export class SessionTable implements SessionEvents {
 
   constructor(options: SessionTableOptions) {
     this.#options = options;
+    this.beforeWrite = options.beforeWrite;
   }
 
   get size(): number {

@@ -67,10 +67,12 @@ export class ChangeFeed {
   }
 
   /** Must be called in the same step in which the state changed. */
-  push(change: MemberChange): void {
+  push(changes: readonly MemberChange[]): void {
     if (this.#byGroup.size === 0) return;
-    this.#offer(undefined, change);
-    this.#offer(change.group, change);
+    for (const change of changes) {
+      this.#offer(undefined, change);
+      this.#offer(change.group, change);
+    }
   }
 
   open({ group, signal }: ChangesOptions = {}): Changes {

@@ -1,7 +1,7 @@
 /**
  * What a scope has done and refused since it started. Plain numbers that only rise.
  */
-import type { Refusal } from './group-state.js';
+import type { Refusal } from './group-events.js';
 
 /** Why something was refused. The first five are explained in `group-state.ts`. */
 export type RefusalReason =

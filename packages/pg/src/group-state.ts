@@ -2,8 +2,9 @@
  * The state of one scope on one node, and every rule about it: `step(event)` changes the state at once and
  * returns what is to be done in the world, in order. No clock, no socket, no await.
  *
- * 1. Each node alone decides its own members. It numbers its updates, one version after another, records each
- *    change first and tells every session that is up second.
+ * 1. Each node alone decides its own members. It records each change first. Changes are gathered until the end of
+ *    the turn (`tellChanges`), until there are many, or until anything else is told that they must not come behind;
+ *    then they are one update with the next version, which every session that is up is told.
  * 2. On up of a session its whole local membership goes out first, as a snapshot of the version that it stands
  *    at; every later update follows on the same FIFO. At down of a session what it had told is forgotten.
  * 3. A snapshot replaces all that was known of that session, at its last part. An update applies only where it
@@ -18,66 +19,37 @@
  */
 import { type AnyPid, type NodeName, type Pid, ProtocolError } from '@liminal-node/scheduler';
 import { GroupLimitError } from './errors.js';
-import { cutChanges, cutSnapshot } from './frame-cutting.js';
+import { cutSnapshot } from './frame-cutting.js';
+import type { GroupEffect, GroupEvent, GroupLimits, Membership } from './group-events.js';
 import { LocalGroups } from './local-groups.js';
+import { LocalUpdates } from './local-updates.js';
+import { MemberCounts } from './members.js';
 import type { PgSession } from './port.js';
 import { type MemberChange, type PeerView, RemoteGroups, type StagedSnapshot } from './remote-groups.js';
 import type { PgFrame, SnapshotFrame, UpdateFrame, WireChange } from './wire.js';
-
-/** A process in a group. */
-export type Membership = readonly [group: string, pid: AnyPid];
-
-/** Why an event changed nothing. */
-export type Refusal = 'foreign session' | 'stale session' | 'own node' | 'gap' | 'awaiting snapshot';
-
-export type GroupEvent =
-  | { readonly type: 'join'; readonly group: string; readonly pid: AnyPid }
-  | { readonly type: 'leave'; readonly group: string; readonly pid: AnyPid }
-  /** Many joins in as few updates as they fit in; all of them, or none where that would go beyond a limit. */
-  | { readonly type: 'joinMany'; readonly memberships: readonly Membership[] }
-  | { readonly type: 'leaveMany'; readonly memberships: readonly Membership[] }
-  | { readonly type: 'exit'; readonly pid: AnyPid }
-  /** `ask`: the session was up before this scope, so its snapshot may have come and gone: ask for one. */
-  | { readonly type: 'up'; readonly session: PgSession; readonly ask: boolean }
-  | { readonly type: 'down'; readonly session: PgSession }
-  | { readonly type: 'frame'; readonly session: PgSession; readonly frame: PgFrame }
-  | { readonly type: 'announce' }
-  /** Something that this node sent on that session was lost before it left, and what is sent now goes out. */
-  | { readonly type: 'lost'; readonly session: PgSession }
-  | { readonly type: 'stop' };
-
-export type GroupEffect =
-  /** An `exit` event is wanted when the process ends, until `unwatch`. */
-  | { readonly type: 'watch'; readonly pid: AnyPid }
-  | { readonly type: 'unwatch'; readonly pid: AnyPid }
-  | { readonly type: 'send'; readonly to: readonly PgSession[]; readonly frames: readonly PgFrame[] }
-  /** An `announce` event is wanted in a while. */
-  | { readonly type: 'announceLater' }
-  | { readonly type: 'tell'; readonly change: MemberChange }
-  | { readonly type: 'refuse'; readonly reason: Refusal; readonly session: PgSession };
-
-export interface GroupLimits {
-  readonly maxGroups: number;
-  readonly maxJoins: number;
-  readonly maxFrameBytes: number;
-}
 
 export class GroupState {
   readonly node: NodeName;
   readonly local = new LocalGroups();
   readonly remote = new RemoteGroups();
   readonly #limits: GroupLimits;
-  #version = 0;
+  readonly #updates: LocalUpdates;
   #newestSession = -1;
 
   constructor(node: NodeName, limits: GroupLimits) {
     this.node = node;
     this.#limits = limits;
+    this.#updates = new LocalUpdates(limits.maxFrameBytes);
   }
 
   /** The number of the last update that was told. */
   get version(): number {
-    return this.#version;
+    return this.#updates.version;
+  }
+
+  /** Whether there are changes that no update has told. */
+  get isGathering(): boolean {
+    return this.#updates.isGathering;
   }
 
   /**
@@ -105,6 +77,8 @@ export class GroupState {
         return this.#frame(event.session, event.frame);
       case 'announce':
         return this.#announce();
+      case 'tellChanges':
+        return this.#tellChanges();
       case 'lost':
         return this.#lost(event.session);
       case 'stop':
@@ -121,11 +95,9 @@ export class GroupState {
     if (local.groups.size >= maxGroups && !local.groups.has(group)) throw new GroupLimitError('maxGroups', maxGroups);
     const isNew = !local.holds(pid);
     const change = local.join(group, pid);
-    return [
-      this.#told('join', group, pid, 1),
-      ...this.#publish([change]),
-      ...(isNew ? [{ type: 'watch', pid } as const] : []),
-    ];
+    const effects = [this.#told('join', group, pid, 1), ...this.#gather(change)];
+    if (isNew) effects.push({ type: 'watch', pid });
+    return effects;
   }
 
   #joinMany(memberships: readonly Membership[]): GroupEffect[] {
@@ -135,39 +107,34 @@ export class GroupState {
     const newGroups = new Set<string>();
     for (const [group] of memberships) if (!local.groups.has(group)) newGroups.add(group);
     if (local.groups.size + newGroups.size > maxGroups) throw new GroupLimitError('maxGroups', maxGroups);
-    const watched: GroupEffect[] = [];
-    const changes = memberships.map(([group, pid]) => {
-      if (!local.holds(pid)) watched.push({ type: 'watch', pid });
-      return local.join(group, pid);
-    });
-    return [...this.#toldMany('join', memberships), ...this.#publish(changes), ...watched];
+    const effects: GroupEffect[] = [this.#toldMany('join', memberships)];
+    for (const [group, pid] of memberships) {
+      if (!local.holds(pid)) effects.push({ type: 'watch', pid });
+      effects.push(...this.#gather(local.join(group, pid)));
+    }
+    return effects;
   }
 
   #leaveMany(memberships: readonly Membership[]): GroupEffect[] {
-    const changes: WireChange[] = [];
+    const told: GroupEffect[] = [];
     const left: Membership[] = [];
     for (const membership of memberships) {
       const change = this.local.leave(...membership);
       if (change === undefined) continue;
-      changes.push(change);
+      told.push(...this.#gather(change));
       left.push(membership);
     }
+    if (left.length === 0) return [];
     const gone = new Set(left.map(([, pid]) => pid).filter((pid) => !this.local.holds(pid)));
-    return [
-      ...this.#toldMany('leave', left),
-      ...this.#publish(changes),
-      ...[...gone].map((pid) => ({ type: 'unwatch', pid }) as const),
-    ];
+    return [this.#toldMany('leave', left), ...told, ...[...gone].map((pid) => ({ type: 'unwatch', pid }) as const)];
   }
 
   #leave(group: string, pid: AnyPid): GroupEffect[] {
     const change = this.local.leave(group, pid);
     if (change === undefined) return [];
-    return [
-      this.#told('leave', group, pid, 1),
-      ...this.#publish([change]),
-      ...(this.local.holds(pid) ? [] : [{ type: 'unwatch', pid } as const]),
-    ];
+    const effects = [this.#told('leave', group, pid, 1), ...this.#gather(change)];
+    if (!this.local.holds(pid)) effects.push({ type: 'unwatch', pid });
+    return effects;
   }
 
   /** A process that left before its end was noticed is in no group: nothing happens (leave_exit_race). */
@@ -176,7 +143,7 @@ export class GroupState {
     if (left.length === 0) return [];
     return [
       ...left.map(({ change, joins }) => this.#told('leave', change.group, pid, joins)),
-      ...this.#publish(left.map(({ change }) => change)),
+      ...left.flatMap(({ change }) => this.#gather(change)),
       { type: 'unwatch', pid },
     ];
   }
@@ -187,11 +154,13 @@ export class GroupState {
     this.#newestSession = session.id;
     // Distribution tells the down of a replaced session first; were it to come late, it must find nothing to purge.
     const replaced = this.remote.viewOf(session.node);
-    const purged = replaced === undefined ? [] : this.remote.close(replaced).map(tell);
+    const purged = replaced === undefined ? [] : tell(this.remote.close(replaced));
+    const told = this.#tellChanges();
     const view = this.remote.open(session);
     view.awaiting = ask;
     return [
       ...purged,
+      ...told,
       { type: 'send', to: [session], frames: this.#snapshot() },
       ...(ask ? [askOf(session)] : []),
       { type: 'announceLater' },
@@ -201,7 +170,7 @@ export class GroupState {
   #down(session: PgSession): GroupEffect[] {
     const view = this.remote.view(session);
     if (view === undefined) return this.#notCurrent(session);
-    return this.remote.close(view).map(tell);
+    return tell(this.remote.close(view));
   }
 
   #frame(session: PgSession, frame: PgFrame): GroupEffect[] {
@@ -213,7 +182,11 @@ export class GroupState {
       case 'update':
         return this.#takeUpdate(view, frame);
       case 'resync':
-        return [{ type: 'send', to: [session], frames: this.#snapshot() }, { type: 'announceLater' }];
+        return [
+          ...this.#tellChanges(),
+          { type: 'send', to: [session], frames: this.#snapshot() },
+          { type: 'announceLater' },
+        ];
       default:
         return frame satisfies never;
     }
@@ -227,12 +200,12 @@ export class GroupState {
     for (const { group, members } of groups) {
       let all = staged.groups.get(group);
       if (all === undefined) {
-        all = new Map();
+        all = new MemberCounts();
         staged.groups.set(group, all);
       }
       for (const member of members) {
         const pid = view.pidOf(member);
-        if (all.has(pid)) throw new ProtocolError('duplicate member', `${pid} is in "${group}" twice`);
+        if (all.joinsOf(pid) > 0) throw new ProtocolError('duplicate member', `${pid} is in "${group}" twice`);
         all.set(pid, member.joins);
         staged.joins += member.joins;
       }
@@ -246,7 +219,7 @@ export class GroupState {
     view.staged = undefined;
     view.awaiting = false;
     view.version = version;
-    return this.remote.replace(view, groups, joins).map(tell);
+    return tell(this.remote.replace(view, groups, joins));
   }
 
   #takeUpdate(view: PeerView, { version, changes }: UpdateFrame): GroupEffect[] {
@@ -255,12 +228,30 @@ export class GroupState {
     if (!isNext || view.awaiting || view.staged !== undefined) return this.#gap(view, isAnnouncement);
     this.#checkUpdate(view, changes);
     view.version = version;
-    const effects: GroupEffect[] = [];
-    for (const each of changes) {
-      const change = this.remote.set(view, each.group, view.pidOf(each), each.joins);
-      if (change !== undefined) effects.push(tell(change));
+    return tell(this.#apply(view, changes));
+  }
+
+  /** One change for all that come one behind the other in the same group. */
+  #apply(view: PeerView, updates: readonly WireChange[]): MemberChange[] {
+    const { node } = view.session;
+    const changes: MemberChange[] = [];
+    let pids: Pid[] = [];
+    let group: string | undefined;
+    let type: MemberChange['type'] = 'join';
+    for (const each of updates) {
+      const pid = view.pidOf(each);
+      const more = each.joins - this.remote.set(view, each.group, pid, each.joins);
+      if (more === 0) continue;
+      const isJoin = more > 0;
+      if (each.group !== group || isJoin !== (type === 'join')) {
+        group = each.group;
+        type = isJoin ? 'join' : 'leave';
+        pids = [];
+        changes.push({ type, group, node, pids });
+      }
+      for (let n = Math.abs(more); n > 0; n--) pids.push(pid);
     }
-    return effects;
+    return changes;
   }
 
   /** Asks for a snapshot, once until it comes; an announcement shows that the answer is overdue. */
@@ -284,7 +275,7 @@ export class GroupState {
     for (const change of changes) {
       const members = view.groups.get(change.group);
       if (members === undefined && change.joins > 0) groups++;
-      joins += Math.max(0, change.joins - (members?.get(view.pidOf(change)) ?? 0));
+      joins += Math.max(0, change.joins - (members?.joinsOf(view.pidOf(change)) ?? 0));
     }
     this.#checkLimits(groups, joins);
   }
@@ -299,6 +290,7 @@ export class GroupState {
     const pids = [...this.local.pids];
     const { sessions } = this.remote;
     this.local.clear();
+    this.#updates.drop();
     const goodbye = this.#snapshot();
     for (const session of sessions) {
       const view = this.remote.view(session);
@@ -326,7 +318,8 @@ export class GroupState {
       view.asksAgain = false;
       return view.awaiting ? [askOf(session)] : [];
     });
-    return [...this.#tellPeers([{ type: 'update', version: this.#version, changes: [] }]), ...asked];
+    const told = this.#tellChanges();
+    return [...told, ...this.#tellPeers([{ type: 'update', version: this.version, changes: [] }]), ...asked];
   }
 
   #notCurrent(session: PgSession): GroupEffect[] {
@@ -335,17 +328,20 @@ export class GroupState {
   }
 
   #snapshot(): PgFrame[] {
-    return cutSnapshot(this.#version, this.local.wireGroups(), this.#limits.maxFrameBytes);
+    return cutSnapshot(this.version, this.local.wireGroups(), this.#limits.maxFrameBytes);
   }
 
-  #publish(changes: readonly WireChange[]): GroupEffect[] {
-    const frames = cutChanges(changes, this.#limits.maxFrameBytes).map(
-      (run): PgFrame => ({ type: 'update', version: ++this.#version, changes: run }),
-    );
-    return [
-      ...this.#tellPeers(frames),
-      ...(this.remote.sessions.length > 0 ? [{ type: 'announceLater' } as const] : []),
-    ];
+  /** Keeps a change for the next update. */
+  #gather(change: WireChange): readonly GroupEffect[] {
+    const wanted = this.#updates.gather(change);
+    if (wanted === undefined) return NOTHING;
+    return wanted === 'first' ? GATHER : this.#tellChanges();
+  }
+
+  #tellChanges(): GroupEffect[] {
+    const frames = this.#updates.take();
+    if (frames.length === 0 || !this.remote.hasSessions) return [];
+    return [...this.#tellPeers(frames), { type: 'announceLater' }];
   }
 
   #tellPeers(frames: readonly PgFrame[]): GroupEffect[] {
@@ -354,24 +350,32 @@ export class GroupState {
   }
 
   #told(type: 'join' | 'leave', group: string, pid: AnyPid, times: number): GroupEffect {
-    return tell({ type, group, node: this.node, pids: Array<Pid>(times).fill(pid as Pid) });
+    const pids = times === 1 ? [pid as Pid] : Array<Pid>(times).fill(pid as Pid);
+    return { type: 'tell', changes: [{ type, group, node: this.node, pids }] };
   }
 
   /** One change for all that come one behind the other in the same group. */
-  #toldMany(type: 'join' | 'leave', memberships: readonly Membership[]): GroupEffect[] {
-    const effects: GroupEffect[] = [];
-    for (let from = 0; from < memberships.length; ) {
-      const group = memberships[from]?.[0] ?? '';
-      const pids: Pid[] = [];
-      for (; memberships[from]?.[0] === group; from++) pids.push(memberships[from]?.[1] as Pid);
-      effects.push(tell({ type, group, node: this.node, pids }));
+  #toldMany(type: 'join' | 'leave', memberships: readonly Membership[]): GroupEffect {
+    const changes: MemberChange[] = [];
+    let pids: Pid[] = [];
+    let last: string | undefined;
+    for (const [group, pid] of memberships) {
+      if (group !== last) {
+        last = group;
+        pids = [];
+        changes.push({ type, group, node: this.node, pids });
+      }
+      pids.push(pid as Pid);
     }
-    return effects;
+    return { type: 'tell', changes };
   }
 }
 
-function tell(change: MemberChange): GroupEffect {
-  return { type: 'tell', change };
+const NOTHING: readonly GroupEffect[] = [];
+const GATHER: readonly GroupEffect[] = [{ type: 'gather' }];
+
+function tell(changes: readonly MemberChange[]): GroupEffect[] {
+  return changes.length === 0 ? [] : [{ type: 'tell', changes }];
 }
 
 function askOf(session: PgSession): GroupEffect {

@@ -6,7 +6,7 @@ export { answerProcesses, type ServiceHost } from './answer-processes.js';
 export type { ChangeReader, Changes, ChangesOptions, GroupChange, GroupSnapshot } from './changes.js';
 export type { PgCounters, RefusalReason } from './counters.js';
 export * from './errors.js';
-export type { Membership } from './group-state.js';
+export type { Membership } from './group-events.js';
 export type { PgOptions, PgTuning } from './options.js';
 export { type Pg, startPg } from './pg.js';
 export type { DistributionPort, PgSession, ProcessHost, SessionEvent } from './port.js';

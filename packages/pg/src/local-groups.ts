@@ -3,26 +3,18 @@
  * are made. Joins are counted. The last leave of a group deletes it, and the last leave of a process too.
  */
 import { type AnyPid, type Pid, parsePid } from '@liminal-node/scheduler';
-import type { WireChange, WireGroup } from './wire.js';
-
-/** Each member of a group, and how often it has joined; never 0. */
-export type Members = ReadonlyMap<Pid, number>;
-
-/** Every pid as often as it has joined. */
-export function listed(members: Members | undefined): Pid[] {
-  const pids: Pid[] = [];
-  for (const [pid, joins] of members ?? []) for (let n = 0; n < joins; n++) pids.push(pid);
-  return pids;
-}
+import { MemberCounts, type Members } from './members.js';
+import type { WireChange, WireGroup, WireMember } from './wire.js';
 
 interface LocalProcess {
   readonly thread: number;
   readonly serial: number;
-  readonly groups: Set<string>;
+  /** The one group that it is in, or all of them. */
+  groups: string | Set<string>;
 }
 
 export class LocalGroups {
-  readonly #groups = new Map<string, Map<Pid, number>>();
+  readonly #groups = new Map<string, MemberCounts>();
   readonly #processes = new Map<AnyPid, LocalProcess>();
   #joins = 0;
 
@@ -39,11 +31,6 @@ export class LocalGroups {
     return this.#processes.keys();
   }
 
-  /** How often the process has joined the group. */
-  joinsOf(group: string, pid: AnyPid): number {
-    return this.#groups.get(group)?.get(pid as Pid) ?? 0;
-  }
-
   /** Whether the process is in any group. */
   holds(pid: AnyPid): boolean {
     return this.#processes.has(pid);
@@ -54,29 +41,32 @@ export class LocalGroups {
    * @throws TypeError where `pid` is not a pid; nothing has changed then.
    */
   join(group: string, pid: AnyPid): WireChange {
-    const process = this.#processes.get(pid) ?? this.#admit(pid);
+    const process = this.#processes.get(pid) ?? this.#admit(pid, group);
     let members = this.#groups.get(group);
     if (members === undefined) {
-      members = new Map();
+      members = new MemberCounts();
       this.#groups.set(group, members);
     }
-    const joins = (members.get(pid as Pid) ?? 0) + 1;
+    const joins = members.joinsOf(pid as Pid) + 1;
     members.set(pid as Pid, joins);
-    process.groups.add(group);
+    const { groups } = process;
+    if (typeof groups !== 'string') groups.add(group);
+    else if (groups !== group) process.groups = new Set([groups, group]);
     this.#joins++;
     return { group, thread: process.thread, serial: process.serial, joins };
   }
 
   /** One join fewer, or undefined where the process is not in the group. */
   leave(group: string, pid: AnyPid): WireChange | undefined {
-    const joins = this.joinsOf(group, pid);
+    const joins = this.#groups.get(group)?.joinsOf(pid as Pid) ?? 0;
     return joins === 0 ? undefined : this.#set(group, pid, joins, joins - 1);
   }
 
   /** Takes the process out of all its groups, as often as it had joined. */
   exit(pid: AnyPid): { change: WireChange; joins: number }[] {
-    return [...(this.#processes.get(pid)?.groups ?? [])].flatMap((group) => {
-      const joins = this.joinsOf(group, pid);
+    const groups = this.#processes.get(pid)?.groups ?? [];
+    return (typeof groups === 'string' ? [groups] : [...groups]).flatMap((group) => {
+      const joins = this.#groups.get(group)?.joinsOf(pid as Pid) ?? 0;
       const change = this.#set(group, pid, joins, 0);
       return change === undefined ? [] : [{ change, joins }];
     });
@@ -90,21 +80,20 @@ export class LocalGroups {
 
   /** Everything, as peers are told it. */
   *wireGroups(): Generator<WireGroup> {
-    for (const [group, members] of this.#groups) {
-      yield {
-        group,
-        members: [...members].flatMap(([pid, joins]) => {
-          const process = this.#processes.get(pid);
-          return process === undefined ? [] : [{ thread: process.thread, serial: process.serial, joins }];
-        }),
-      };
+    for (const [group, all] of this.#groups) {
+      const members: WireMember[] = [];
+      all.forEach((pid, joins) => {
+        const process = this.#processes.get(pid);
+        if (process !== undefined) members.push({ thread: process.thread, serial: process.serial, joins });
+      });
+      yield { group, members };
     }
   }
 
-  #admit(pid: AnyPid): LocalProcess {
+  #admit(pid: AnyPid, group: string): LocalProcess {
     const parts = parsePid(pid);
     if (parts === undefined) throw new TypeError(`"${pid}" is not a pid`);
-    const process = { thread: parts.thread, serial: parts.serial, groups: new Set<string>() };
+    const process = { thread: parts.thread, serial: parts.serial, groups: group };
     this.#processes.set(pid, process);
     return process;
   }
@@ -114,13 +103,11 @@ export class LocalGroups {
     const process = this.#processes.get(pid);
     if (members === undefined || process === undefined) return undefined;
     this.#joins += joins - before;
-    if (joins > 0) {
-      members.set(pid as Pid, joins);
-    } else {
-      members.delete(pid as Pid);
+    members.set(pid as Pid, joins);
+    if (joins === 0) {
       if (members.size === 0) this.#groups.delete(group);
-      process.groups.delete(group);
-      if (process.groups.size === 0) this.#processes.delete(pid);
+      if (typeof process.groups === 'string') this.#processes.delete(pid);
+      else if (process.groups.delete(group) && process.groups.size === 0) this.#processes.delete(pid);
     }
     return { group, thread: process.thread, serial: process.serial, joins };
   }

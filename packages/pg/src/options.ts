@@ -115,7 +115,7 @@ export type ResolvedPgOptions = ReturnType<typeof resolvePgOptions>;
 /** What a name must be and is not, or undefined. A lone surrogate would be another name on the wire. */
 export function nameFault(name: unknown, maxBytes: number): string | undefined {
   if (typeof name !== 'string' || name === '') return 'a string that is not empty';
-  if (/\p{Surrogate}/u.test(name)) return 'text without lone surrogates';
+  if (!name.isWellFormed()) return 'text without lone surrogates';
   if (Buffer.byteLength(name) > maxBytes) return `at most ${maxBytes} bytes of UTF-8 long`;
   return undefined;
 }

@@ -10,7 +10,7 @@ import type { AnyPid, NodeName, Pid } from '@liminal-node/scheduler';
 import type { AcknowledgeOptions } from './acknowledgements.js';
 import type { Changes, ChangesOptions } from './changes.js';
 import type { PgCounters } from './counters.js';
-import type { Membership } from './group-state.js';
+import type { Membership } from './group-events.js';
 import { type PgOptions, resolvePgOptions } from './options.js';
 import { Scope } from './scope.js';
 import type { RemoteMember } from './views.js';

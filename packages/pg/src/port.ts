@@ -38,6 +38,8 @@ export interface DistributionPort {
   readonly name: NodeName;
   sessions(): readonly PgSession[];
   send(session: PgSession, type: number, body: Uint8Array, lane: 'control'): 'queued' | 'dropped' | 'gone';
+  /** Calls back once: at the end of this turn, or before anything more is written to any peer, whichever comes first. */
+  beforeWrite(callback: () => void): void;
   /** Resolves when what was queued on these sessions has been handed to the kernel, or they are down. */
   flush(sessions?: readonly PgSession[]): Promise<void>;
   onFrame(type: number, handler: (session: PgSession, body: Uint8Array) => void): void;

@@ -11,7 +11,7 @@
  * Monitors end with their process. Changes of one node come in the order in which that node made them.
  */
 import type { AnyPid, Pid, Ref, Self } from '@liminal-node/scheduler';
-import type { Membership } from './group-state.js';
+import type { Membership } from './group-events.js';
 import type { MemberChange } from './remote-groups.js';
 
 /** The scope of a node's own application. */

@@ -4,7 +4,7 @@
  * so that a publish costs no more than the nodes that it goes to.
  */
 import { type NodeName, type Pid, pidPrefix } from '@liminal-node/scheduler';
-import { listed, type Members } from './local-groups.js';
+import { listed, MemberCounts, type Members } from './members.js';
 import type { PgSession } from './port.js';
 import type { WireMember } from './wire.js';
 
@@ -21,7 +21,7 @@ export interface StagedSnapshot {
   readonly version: number;
   nextPart: number;
   joins: number;
-  readonly groups: Map<string, Map<Pid, number>>;
+  readonly groups: Map<string, MemberCounts>;
 }
 
 /** What one session has told. */
@@ -35,7 +35,7 @@ export class PeerView {
   asksAgain = false;
   staged: StagedSnapshot | undefined;
   joins = 0;
-  readonly groups = new Map<string, Map<Pid, number>>();
+  readonly groups = new Map<string, MemberCounts>();
   /** What the pids of one thread begin with: most members in a row are of the same. */
   #prefix = '';
   #prefixThread = -1;
@@ -57,10 +57,16 @@ export class PeerView {
 export class RemoteGroups {
   readonly #bySession = new Map<PgSession, PeerView>();
   readonly #byNode = new Map<NodeName, PeerView>();
-  readonly #byGroup = new Map<string, Map<PeerView, Members>>();
+  /** The views that have members in a group: as few as there are such nodes. */
+  readonly #byGroup = new Map<string, PeerView[]>();
 
   get sessions(): PgSession[] {
     return [...this.#bySession.keys()];
+  }
+
+  /** Whether any session is up. */
+  get hasSessions(): boolean {
+    return this.#bySession.size > 0;
   }
 
   get groups(): Iterable<string> {
@@ -84,68 +90,76 @@ export class RemoteGroups {
 
   /** Forgets a session and returns what thereby left. */
   close(view: PeerView): MemberChange[] {
-    const changes = this.replace(view, new Map(), 0);
+    const { node } = view.session;
+    const changes: MemberChange[] = [];
+    for (const [group, members] of view.groups) {
+      changes.push({ type: 'leave', group, node, pids: listed(members) });
+      this.#unlist(view, group);
+    }
     this.#bySession.delete(view.session);
-    this.#byNode.delete(view.session.node);
+    this.#byNode.delete(node);
     return changes;
   }
 
-  /** The members of a group by session. */
-  inGroup(group: string): ReadonlyMap<PeerView, Members> | undefined {
-    return this.#byGroup.get(group);
+  /** The sessions that have members in a group. */
+  inGroup(group: string): readonly PeerView[] {
+    return this.#byGroup.get(group) ?? [];
   }
 
-  /** Sets how often one process has joined, and returns what that changed, if anything. */
-  set(view: PeerView, group: string, pid: Pid, joins: number): MemberChange | undefined {
+  /** Sets how often one process has joined. @returns how often it had before. */
+  set(view: PeerView, group: string, pid: Pid, joins: number): number {
     let members = view.groups.get(group);
-    const before = members?.get(pid) ?? 0;
-    if (joins === before) return undefined;
+    const before = members?.joinsOf(pid) ?? 0;
+    if (joins === before) return before;
     view.joins += joins - before;
     if (members === undefined) {
-      members = new Map();
-      this.#place(view, group, members);
+      members = new MemberCounts();
+      view.groups.set(group, members);
+      this.#list(view, group);
     }
-    if (joins > 0) members.set(pid, joins);
-    else members.delete(pid);
-    if (members.size === 0) this.#remove(view, group);
-    const type = joins > before ? 'join' : 'leave';
-    const times = Math.abs(joins - before);
-    return { type, group, node: view.session.node, pids: times === 1 ? [pid] : Array<Pid>(times).fill(pid) };
+    members.set(pid, joins);
+    if (members.size === 0) {
+      view.groups.delete(group);
+      this.#unlist(view, group);
+    }
+    return before;
   }
 
   /** Puts `groups` in the place of all that the session had told, and returns the difference. */
-  replace(view: PeerView, groups: Map<string, Map<Pid, number>>, joins: number): MemberChange[] {
+  replace(view: PeerView, groups: ReadonlyMap<string, MemberCounts>, joins: number): MemberChange[] {
     const { node } = view.session;
     const changes: MemberChange[] = [];
-    for (const [group, before] of [...view.groups]) {
-      const left = surplus(before, groups.get(group));
+    for (const [group, before] of view.groups) {
+      const after = groups.get(group);
+      const left = surplus(before, after);
       if (left.length > 0) changes.push({ type: 'leave', group, node, pids: left });
-      if (!groups.has(group)) this.#remove(view, group);
+      if (after !== undefined) continue;
+      view.groups.delete(group);
+      this.#unlist(view, group);
     }
     for (const [group, after] of groups) {
-      const joined = surplus(after, view.groups.get(group));
+      const before = view.groups.get(group);
+      const joined = surplus(after, before);
       if (joined.length > 0) changes.push({ type: 'join', group, node, pids: joined });
-      this.#place(view, group, after);
+      view.groups.set(group, after);
+      if (before === undefined) this.#list(view, group);
     }
     view.joins = joins;
     return changes;
   }
 
-  #place(view: PeerView, group: string, members: Map<Pid, number>): void {
-    view.groups.set(group, members);
-    let views = this.#byGroup.get(group);
-    if (views === undefined) {
-      views = new Map();
-      this.#byGroup.set(group, views);
-    }
-    views.set(view, members);
+  #list(view: PeerView, group: string): void {
+    const views = this.#byGroup.get(group);
+    if (views === undefined) this.#byGroup.set(group, [view]);
+    else views.push(view);
   }
 
-  #remove(view: PeerView, group: string): void {
-    view.groups.delete(group);
+  #unlist(view: PeerView, group: string): void {
     const views = this.#byGroup.get(group);
-    views?.delete(view);
-    if (views?.size === 0) this.#byGroup.delete(group);
+    const at = views?.indexOf(view) ?? -1;
+    if (views === undefined || at < 0) return;
+    if (views.length === 1) this.#byGroup.delete(group);
+    else views.splice(at, 1);
   }
 }
 
@@ -153,6 +167,8 @@ export class RemoteGroups {
 function surplus(one: Members, other: Members | undefined): Pid[] {
   if (other === undefined) return listed(one);
   const pids: Pid[] = [];
-  for (const [pid, joins] of one) for (let n = other.get(pid) ?? 0; n < joins; n++) pids.push(pid);
+  one.forEach((pid, joins) => {
+    for (let n = other.joinsOf(pid); n < joins; n++) pids.push(pid);
+  });
   return pids;
 }

@@ -12,7 +12,8 @@ import { ChangeFeed, type Changes, type ChangesOptions } from './changes.js';
 import { createCounters, type MutablePgCounters, type PgCounters, type RefusalReason } from './counters.js';
 import { GroupLimitError, ScopeStoppedError } from './errors.js';
 import { type FrameRouter, frameRouterOf } from './frame-router.js';
-import { type GroupEffect, type GroupEvent, GroupState, type Membership } from './group-state.js';
+import type { GroupEffect, GroupEvent, Membership } from './group-events.js';
+import { GroupState } from './group-state.js';
 import { nameFault, type ResolvedPgOptions } from './options.js';
 import { PacedSender } from './paced-sender.js';
 import type { Pg } from './pg.js';
@@ -30,7 +31,7 @@ import {
   type PgFrame,
 } from './wire.js';
 
-type OuterEffect = Exclude<GroupEffect, { type: 'tell' | 'refuse' }>;
+type OuterEffect = Exclude<GroupEffect, { type: 'tell' | 'refuse' | 'gather' }>;
 
 export class Scope implements Pg {
   readonly scope: string;
@@ -46,6 +47,9 @@ export class Scope implements Pg {
   readonly #watches = new Map<AnyPid, () => void>();
   readonly #pending: OuterEffect[] = [];
   readonly #acknowledgements: Acknowledgements;
+  readonly #tellChanges = (): void => {
+    if (!this.#stopped) this.#step({ type: 'tellChanges' });
+  };
   #performing = false;
   #announceTimer: Timer | undefined;
   #stopped = false;
@@ -139,6 +143,7 @@ export class Scope implements Pg {
 
   async acknowledged(options: AcknowledgeOptions = {}): Promise<void> {
     if (this.#stopped) throw new ScopeStoppedError(this.scope);
+    this.#tellChanges();
     const { version, remote } = this.#state;
     await this.#acknowledgements.wait(version, remote.sessions, options, this.#options.environment);
   }
@@ -182,12 +187,14 @@ export class Scope implements Pg {
   #checkJoin(group: string, pid: AnyPid): void {
     if (this.#stopped) throw new ScopeStoppedError(this.scope);
     const { maxGroupBytes, scheduler } = this.#options;
-    const fault = nameFault(group, maxGroupBytes);
+    const { local } = this.#state;
+    // What is known already needs no look at its text.
+    const fault = local.groups.has(group) ? undefined : nameFault(group, maxGroupBytes);
     if (fault !== undefined) {
       this.#refused('local limit');
       throw new (fault.startsWith('at most') ? RangeError : TypeError)(`the name of a group must be ${fault}`);
     }
-    if (!scheduler.isLocal(pid)) {
+    if (!local.holds(pid) && !scheduler.isLocal(pid)) {
       this.#refused('not local');
       throw new TypeError(`${pid} is not a process of this node: a process joins on its own node`);
     }
@@ -255,17 +262,19 @@ export class Scope implements Pg {
   /** @returns whether the event had any effect. */
   #step(event: GroupEvent): boolean {
     const effects = this.#state.step(event);
+    if (effects.length === 0) return false;
     this.#carryOut(effects);
-    return effects.length > 0;
+    return true;
   }
 
   #carryOut(effects: readonly GroupEffect[]): void {
     for (const effect of effects) {
-      if (effect.type === 'tell') this.#feed.push(effect.change);
+      if (effect.type === 'tell') this.#feed.push(effect.changes);
+      else if (effect.type === 'gather') this.#options.distribution?.beforeWrite(this.#tellChanges);
       else if (effect.type === 'refuse') this.#refuse(effect.reason, effect.session);
       else this.#pending.push(effect);
     }
-    this.#performPending();
+    if (this.#pending.length > 0) this.#performPending();
   }
 
   #performPending(): void {

@@ -3,7 +3,7 @@
  */
 import type { NodeName, Pid } from '@liminal-node/scheduler';
 import type { GroupState } from './group-state.js';
-import { listed, type Members } from './local-groups.js';
+import { listed, type Members } from './members.js';
 
 export interface RemoteMember {
   readonly node: NodeName;
@@ -13,7 +13,7 @@ export interface RemoteMember {
 /** Local members first, then by session; every pid as often as it has joined. */
 export function membersIn({ local, remote }: GroupState, group: string): Pid[] {
   const pids = listed(local.groups.get(group));
-  for (const members of remote.inGroup(group)?.values() ?? []) for (const pid of listed(members)) pids.push(pid);
+  for (const { groups } of remote.inGroup(group)) for (const pid of listed(groups.get(group))) pids.push(pid);
   return pids;
 }
 
@@ -23,8 +23,8 @@ export function localMembersIn({ local }: GroupState, group: string): Pid[] {
 
 export function remoteMembersIn({ remote }: GroupState, group: string): RemoteMember[] {
   const found: RemoteMember[] = [];
-  for (const [{ session }, members] of remote.inGroup(group) ?? []) {
-    for (const pid of listed(members)) found.push({ node: session.node, pid });
+  for (const { session, groups } of remote.inGroup(group)) {
+    for (const pid of listed(groups.get(group))) found.push({ node: session.node, pid });
   }
   return found;
 }
@@ -32,7 +32,7 @@ export function remoteMembersIn({ remote }: GroupState, group: string): RemoteMe
 /** Costs no more than the nodes that it returns. */
 export function nodesIn({ remote }: GroupState, group: string): NodeName[] {
   const nodes: NodeName[] = [];
-  for (const { session } of remote.inGroup(group)?.keys() ?? []) nodes.push(session.node);
+  for (const { session } of remote.inGroup(group)) nodes.push(session.node);
   return nodes;
 }
 

@@ -199,7 +199,7 @@ function readUpdate(reader: ByteReader, maxGroupBytes: number): UpdateFrame {
   const changes: WireChange[] = [];
   for (let left = reader.count(SHORTEST_NAME + MEMBER_BYTES); left > 0; left--) {
     const group = readGroupName(reader, maxGroupBytes);
-    changes.push({ group, ...readMember(reader, 0) });
+    changes.push({ group, thread: reader.u32(), serial: reader.u48(), joins: reader.u32() });
   }
   return { type: 'update', version, changes };
 }

@@ -88,7 +88,7 @@ describe('changes', () => {
     const one = feed.open()[Symbol.asyncIterator]();
     const other = feed.open({ group: 'g' })[Symbol.asyncIterator]();
     expect(feed.subscriptions).toBe(2);
-    feed.push({ type: 'join', group: 'g', node: 'a@test' as never, pids: ['p' as Pid] });
+    feed.push([{ type: 'join', group: 'g', node: 'a@test' as never, pids: ['p' as Pid] }]);
     await one.return?.();
     expect(await one.next()).toEqual(done);
     await other.return?.();
@@ -178,7 +178,7 @@ describe('changes', () => {
         for (const isPush of steps) {
           if (isPush) {
             pushed.push(`group ${pushed.length}`);
-            feed.push({ type: 'join', group: `group ${pushed.length - 1}`, node: 'a@test' as never, pids: [] });
+            feed.push([{ type: 'join', group: `group ${pushed.length - 1}`, node: 'a@test' as never, pids: [] }]);
           } else {
             reads.push(changes.next());
           }

@@ -3,6 +3,7 @@
  * simulation finds them.
  */
 import { type AnyPid, parsePid } from '@liminal-node/scheduler';
+import { listed } from '../src/members.js';
 import type { PgSession } from '../src/port.js';
 import type { PgFrame, WireChange } from '../src/wire.js';
 import type { Fault, SimulatedNode } from './simulation.js';
@@ -30,13 +31,15 @@ const snapshotAdds: Fault = {
   event: (node, event) => {
     if (event.type !== 'frame' || event.frame.type !== 'snapshot' || !event.frame.last) return event;
     const view = node.core.remote.view(event.session);
-    const named = new Set([...(view?.staged?.groups.values() ?? [])].flatMap((members) => [...members.keys()]));
+    const named = new Set([...(view?.staged?.groups.values() ?? [])].flatMap(listed));
     for (const { members } of event.frame.groups) {
       for (const member of members) if (view !== undefined) named.add(view.pidOf(member));
     }
     const kept = [...(view?.groups ?? [])].map(([group, members]) => ({
       group,
-      members: [...members].filter(([pid]) => !named.has(pid)).map(([pid, joins]) => ({ ...partsOf(pid), joins })),
+      members: [...new Set(listed(members))]
+        .filter((pid) => !named.has(pid))
+        .map((pid) => ({ ...partsOf(pid), joins: members.joinsOf(pid) })),
     }));
     return { ...event, frame: { ...event.frame, groups: [...event.frame.groups, ...kept] } };
   },

@@ -52,6 +52,18 @@ export class MemoryDistribution implements DistributionPort {
   /** While set, flushes wait in it. */
   flushes: (() => void)[] | undefined;
 
+  /** While set, who asks to be called back before the next frame leaves waits in it; else each step is a turn. */
+  gathering: (() => void)[] | undefined;
+
+  beforeWrite(callback: () => void): void {
+    if (this.gathering === undefined) callback();
+    else this.gathering.push(callback);
+  }
+
+  endTurn(): void {
+    for (const callback of this.gathering?.splice(0) ?? []) callback();
+  }
+
   async flush(): Promise<void> {
     const { flushes } = this;
     if (flushes !== undefined) await new Promise<void>((resolve) => flushes.push(resolve));
@@ -140,6 +152,7 @@ export function settle(...distributions: readonly MemoryDistribution[]): void {
   for (let moved = true; moved; ) {
     moved = false;
     for (const distribution of distributions) {
+      distribution.endTurn();
       for (const session of distribution.sessions()) {
         const frame = session.inbox.shift();
         if (frame === undefined) continue;

@@ -1,6 +1,7 @@
 import type { NodeName } from '@liminal-node/scheduler';
 import { describe, expect, test } from 'vitest';
-import { type GroupEvent, GroupState } from '../src/group-state.js';
+import type { GroupEvent } from '../src/group-events.js';
+import { GroupState } from '../src/group-state.js';
 import { DEFAULTS } from '../src/options.js';
 import type { PgFrame } from '../src/wire.js';
 import { connect, disconnect, settle, startNode } from './memory-network.js';

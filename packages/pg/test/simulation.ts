@@ -11,8 +11,9 @@
  * members are exact, and the changes told so far add up to what is listed.
  */
 import { ByteReader, formatPid, type NodeName, type Pid, ProtocolError } from '@liminal-node/scheduler';
-import { type GroupEffect, type GroupEvent, GroupState } from '../src/group-state.js';
-import { listed } from '../src/local-groups.js';
+import type { GroupEffect, GroupEvent } from '../src/group-events.js';
+import { GroupState } from '../src/group-state.js';
+import { listed, type Members } from '../src/members.js';
 import type { PgSession } from '../src/port.js';
 import type { MemberChange } from '../src/remote-groups.js';
 import { allMembers, nodesIn } from '../src/views.js';
@@ -36,6 +37,7 @@ const WEIGHTS = {
   repeat: 2,
   restart: 2,
   announce: 2,
+  endTurn: 8,
 } as const;
 type Kind = keyof typeof WEIGHTS;
 const KINDS = Object.entries(WEIGHTS).flatMap(([kind, weight]) => Array<Kind>(weight).fill(kind as Kind));
@@ -83,6 +85,7 @@ export class SimulatedNode {
   readonly told = new Map<string, Pid[]>();
   alive = true;
   nextSerial = 0;
+  steps = 0;
   nextSession = 1;
   /** For faults that remember. */
   memory: unknown;
@@ -96,7 +99,7 @@ export class SimulatedNode {
   }
 
   record(): void {
-    this.history.set(this.core.version, canonical(this.model));
+    if (!this.core.isGathering) this.history.set(this.core.version, canonical(this.model));
   }
 }
 
@@ -173,6 +176,8 @@ export class Simulation {
         return this.#restart(node);
       case 'announce':
         return this.#event(node, { type: 'announce' });
+      case 'endTurn':
+        return this.#event(node, { type: 'tellChanges' });
       case undefined:
         return;
       default:
@@ -294,10 +299,12 @@ export class Simulation {
     const event = this.#fault.event === undefined ? given : this.#fault.event(node, given);
     if (event === undefined) return;
     const wanted = stepped(node, event);
+    // Two turns in three end at once; the others when an operation says so, or what is told must come behind.
+    if (++node.steps % 3 > 0) wanted.push(...stepped(node, { type: 'tellChanges' }));
     const effects = this.#fault.effects === undefined ? wanted : this.#fault.effects(node, event, wanted);
     node.record();
     for (const effect of effects) {
-      if (effect.type === 'tell') hear(node, effect.change);
+      if (effect.type === 'tell') for (const change of effect.changes) hear(node, change);
       if (effect.type !== 'send') continue;
       for (const session of effect.to) {
         const end = this.#ends.find((each) => each.node === node && each.session === session);
@@ -312,6 +319,7 @@ export class Simulation {
   // --- the end -----------------------------------------------------------------------------------------------
 
   #heal(): void {
+    for (const node of this.nodes) this.#event(node, { type: 'tellChanges' });
     for (const node of this.nodes) while (node.lateDowns.length > 0) this.#lateDown(node);
     for (const one of this.nodes) {
       for (const other of this.nodes) {
@@ -348,7 +356,7 @@ export class Simulation {
   check(): void {
     for (const node of this.nodes) {
       const { core } = node;
-      same(`local members of ${node.name}`, canonical(core.local.groups), canonical(node.model));
+      same(`local members of ${node.name}`, canonicalMembers(core.local.groups), canonical(node.model));
       const nodesByGroup = new Map<string, string[]>();
       for (const session of core.remote.sessions) {
         this.#checkView(node, session);
@@ -371,13 +379,13 @@ export class Simulation {
       throw new Violation(`${node.name} keeps members of session ${session.id} with ${session.node}, which is over`);
     }
     for (const [group, members] of view.groups) {
-      for (const pid of members.keys()) {
+      for (const pid of listed(members)) {
         if (!peer.everJoined.has(`${pid} ${group}`)) throw new Violation(`foreign: ${pid} in ${group} at ${node.name}`);
       }
     }
     const then = view.version === undefined ? '' : peer.history.get(view.version);
     if (then !== undefined) {
-      same(`view of ${session.node} at ${node.name}, version ${view.version}`, canonical(view.groups), then);
+      same(`view of ${session.node} at ${node.name}, version ${view.version}`, canonicalMembers(view.groups), then);
     }
   }
 
@@ -388,7 +396,7 @@ export class Simulation {
         const view = node.core.remote.viewOf(peer.name);
         same(
           `after heal: ${peer.name} seen by ${node.name}`,
-          canonical(view?.groups ?? new Map()),
+          canonicalMembers(view?.groups ?? new Map()),
           canonical(peer.model),
         );
       }
@@ -440,6 +448,12 @@ function pick<T>(all: readonly T[], draw: number): T | undefined {
 }
 
 function canonical(groups: ReadonlyMap<string, ReadonlyMap<Pid, number>>): string {
+  const pidsOf = (members: ReadonlyMap<Pid, number>): Pid[] =>
+    [...members].flatMap(([pid, joins]) => Array<Pid>(joins).fill(pid));
+  return canonicalLists(new Map([...groups].map(([group, members]) => [group, pidsOf(members)])));
+}
+
+function canonicalMembers(groups: ReadonlyMap<string, Members>): string {
   return canonicalLists(new Map([...groups].map(([group, members]) => [group, listed(members)])));
 }
 

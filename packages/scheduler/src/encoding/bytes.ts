@@ -11,6 +11,9 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const NO_BYTES = Buffer.alloc(0);
 
+/** Of a UTF-16 code unit in UTF-8, at most. */
+const LONGEST_CHARACTER_BYTES = 3;
+
 /** What a writer allocates at least, when it grows. */
 const MIN_CAPACITY = 256;
 
@@ -92,12 +95,13 @@ export class ByteWriter {
 
   /** UTF-8 behind a 16-bit length, so at most 65,535 bytes. */
   text(value: string): this {
-    const length = Buffer.byteLength(value);
+    const most = value.length * LONGEST_CHARACTER_BYTES;
+    const length = most > 0xffff ? Buffer.byteLength(value) : most;
     if (length > 0xffff) throw new RangeError(`text of ${length} bytes; at most 65535`);
-    this.u16(length);
-    this.#reserve(length);
-    this.#buffer.write(value, this.#length);
-    this.#length += length;
+    this.#reserve(2 + length);
+    const written = this.#buffer.write(value, this.#length + 2);
+    this.u16(written);
+    this.#length += written;
     return this;
   }
 
@@ -157,15 +161,26 @@ export class ByteReader {
   }
 
   u16(): number {
-    return this.#bytes.readUInt16BE(this.#advance(2));
+    const at = this.#advance(2);
+    const bytes = this.#bytes;
+    return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
   }
 
+  // By hand: what `readUInt32BE` would check has been checked.
   u32(): number {
-    return this.#bytes.readUInt32BE(this.#advance(4));
+    const at = this.#advance(4);
+    const bytes = this.#bytes;
+    return (
+      (((bytes[at] as number) << 24) |
+        ((bytes[at + 1] as number) << 16) |
+        ((bytes[at + 2] as number) << 8) |
+        (bytes[at + 3] as number)) >>>
+      0
+    );
   }
 
   u48(): number {
-    return this.#bytes.readUIntBE(this.#advance(6), 6);
+    return this.u16() * 2 ** 32 + this.u32();
   }
 
   f64(): number {
@@ -189,7 +204,12 @@ export class ByteReader {
   text(max: number): string {
     const length = this.u16();
     if (length > max) throw new ProtocolError('too long', `text of ${length} bytes; at most ${max}`);
-    const bytes = this.raw(length);
+    const at = this.#advance(length);
+    // Half the cost of a view and the decoder, and a third until they are compiled.
+    if (length <= SHORT_TEXT && isAscii(this.#bytes, at, at + length)) {
+      return this.#bytes.toString('latin1', at, at + length);
+    }
+    const bytes = this.#bytes.subarray(at, at + length);
     try {
       return utf8.decode(bytes);
     } catch (cause) {
@@ -227,4 +247,12 @@ export class ByteReader {
     this.#at = at + length;
     return at;
   }
+}
+
+/** Text of so many bytes is looked at before it is decoded. */
+const SHORT_TEXT = 64;
+
+function isAscii(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if ((bytes[at] as number) > 0x7f) return false;
+  return true;
 }
