@@ -127,7 +127,7 @@ export type { OfferOptions } from './offer.js';
 export { OfferError, OfferTimeoutError } from './offer-error.js';
 export * from './options.js';
 export * from './pid.js';
-export type { ReceiveOptions } from './process.js';
+export type { ReceiveOptions } from './receive.js';
 export { defineRegistry, type LocalNames, type Registry, type RegistryFunctions, type Via } from './registry.js';
 export type * from './remote.js';
 export type { ObjectOptions, ProxyOptions } from './remote-objects/options.js';

@@ -12,6 +12,13 @@ export interface Grant {
   readonly grant: number;
 }
 
+/** A name that a process has, or has asked for. */
+export interface Registration {
+  readonly name: string;
+  /** Which grant of the name, once it is granted. */
+  grant?: number;
+}
+
 /** Enters what home lists, or takes it off the list. */
 export function list(listed: Map<string, Pid>, key: string, pid: Pid | undefined): void {
   if (pid === undefined) listed.delete(key);

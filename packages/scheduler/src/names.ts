@@ -11,8 +11,9 @@
 import { Buffer } from 'node:buffer';
 import { MAX_NAME_BYTES } from './encoding/signal-codec.js';
 import { NameError } from './errors.js';
+import type { Registration } from './name-table.js';
 import { type Pid, parsePid } from './pid.js';
-import type { Process, Registration } from './process.js';
+import type { Process } from './process.js';
 import type { Runtime } from './runtime.js';
 
 /** The home thread's side. */

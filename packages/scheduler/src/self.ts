@@ -10,7 +10,7 @@ import type { ExitReason } from './exit-reason.js';
 import type { MailboxBound } from './mailbox.js';
 import type { OfferOptions } from './offer.js';
 import type { AnyPid, NodeName, Pid, Ref } from './pid.js';
-import type { ReceiveOptions } from './process.js';
+import type { ReceiveOptions } from './receive.js';
 import type { Via } from './registry.js';
 import type { SpecName } from './remote-spawn.js';
 import type { Registered } from './signal.js';
