@@ -11,6 +11,15 @@ import { validatePayload } from './schema.js';
 
 const SERVICE = 'channels';
 
+interface PublishRequest {
+  readonly type: 'publish';
+  readonly channel: string;
+  readonly payload: Uint8Array;
+  readonly options: Omit<PublishOptions, 'signal'>;
+  /** Which of its publishes that it may give up. */
+  readonly wait?: number;
+}
+
 type Request =
   | {
       readonly type: 'subscribe';
@@ -18,14 +27,7 @@ type Request =
       readonly options?: ProcessSubscribeOptions | undefined;
     }
   | { readonly type: 'unsubscribe'; readonly channel: string }
-  | {
-      readonly type: 'publish';
-      readonly channel: string;
-      readonly payload: Uint8Array;
-      readonly options: Omit<PublishOptions, 'signal'>;
-      /** Which of its publishes that it may give up. */
-      readonly wait?: number;
-    }
+  | PublishRequest
   | { readonly type: 'giveUp'; readonly wait: number };
 
 /**
@@ -54,6 +56,8 @@ export interface ProcessChannel<T> {
   unsubscribe(): Promise<void>;
 }
 
+const NO_OPTIONS: PublishOptions = {};
+
 /** Publishes of this thread that could be given up, so far. */
 let waits = 0;
 
@@ -61,20 +65,28 @@ let waits = 0;
 export function channelOf<T>(self: Self, name: string, { schema }: ChannelOptions<T> = {}): ProcessChannel<T> {
   checkChannelName(name);
   const ask = (request: Request): Promise<unknown> => self.request(SERVICE, request);
+  const publishUntil = async (signal: AbortSignal, request: PublishRequest): Promise<Receipt> => {
+    signal.throwIfAborted();
+    const wait = waits++;
+    const giveUp = (): void => void ask({ type: 'giveUp', wait });
+    signal.addEventListener('abort', giveUp);
+    try {
+      return (await ask({ ...request, wait })) as Receipt;
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+    }
+  };
   return {
     name,
-    async publish(payload, { signal, ...options } = {}) {
-      const encoded = encodeValue(validatePayload(name, schema, payload));
-      const request = { type: 'publish', channel: name, payload: encoded, options } as const;
-      if (signal === undefined) return (await ask(request)) as Receipt;
-      signal.throwIfAborted();
-      const wait = waits++;
-      const giveUp = (): void => void ask({ type: 'giveUp', wait });
-      signal.addEventListener('abort', giveUp);
+    // With no promise but that of the request, one of which costs as much as the rest of it.
+    publish(payload, given) {
       try {
-        return (await ask({ ...request, wait })) as Receipt;
-      } finally {
-        signal.removeEventListener('abort', giveUp);
+        const encoded = encodeValue(validatePayload(name, schema, payload));
+        const { signal, ...options } = given ?? NO_OPTIONS;
+        const request = { type: 'publish', channel: name, payload: encoded, options } as const;
+        return signal === undefined ? (ask(request) as Promise<Receipt>) : publishUntil(signal, request);
+      } catch (error) {
+        return Promise.reject(error);
       }
     },
     async subscribe(options) {
@@ -90,9 +102,18 @@ export function channelOf<T>(self: Self, name: string, { schema }: ChannelOption
 export function answerProcesses(scheduler: Scheduler, channels: Channels): void {
   /** Publishes that wait and may be given up, by process and number. */
   const waiting = new Map<string, AbortController>();
-  const publish = async (from: Pid, request: Request & { type: 'publish' }): Promise<Receipt> => {
-    const { channel, payload, options, wait } = request;
-    if (wait === undefined) return published(channels.publishEncoded(channel, payload, options, from), options);
+  const publish = (from: Pid, { channel, payload, options, wait }: PublishRequest): Receipt | Promise<Receipt> => {
+    if (wait !== undefined) return publishUntil(from, channel, payload, options, wait);
+    const done = channels.publishEncoded(channel, payload, options, from);
+    return options.flush || done.receipt instanceof Promise ? published(done, options) : done.receipt;
+  };
+  const publishUntil = async (
+    from: Pid,
+    channel: string,
+    payload: Uint8Array,
+    options: PublishOptions,
+    wait: number,
+  ): Promise<Receipt> => {
     const abort = new AbortController();
     const key = `${from} ${wait}`;
     waiting.set(key, abort);

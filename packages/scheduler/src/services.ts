@@ -43,8 +43,8 @@ export class Services {
   }
 
   /** Asks a thread. Rejects with what the service throws, and with `ThreadDownError` where the thread is gone or ends. */
-  async ask(thread: number, from: Pid, service: string, body: unknown): Promise<unknown> {
-    if (this.#runtime.options.thread === thread) return this.#answer(from, service, this.#runtime.prepare(body));
+  ask(thread: number, from: Pid, service: string, body: unknown): Promise<unknown> {
+    if (this.#runtime.options.thread === thread) return this.#askHere(from, service, body);
     return new Promise((resolve, reject) => {
       const request = this.#requests++;
       if (!this.#runtime.sendControl(thread, { type: 'request', request, from, service, body })) {
@@ -66,7 +66,7 @@ export class Services {
   control(thread: number, control: ServiceControl): void {
     switch (control.type) {
       case 'request':
-        void this.#reply(thread, control);
+        this.#reply(thread, control);
         break;
       case 'answered':
         this.#take(control.request)?.resolve(control.value);
@@ -79,12 +79,22 @@ export class Services {
     }
   }
 
-  async #reply(thread: number, { request, from, service, body }: ServiceControl & { type: 'request' }): Promise<void> {
+  async #askHere(from: Pid, service: string, body: unknown): Promise<unknown> {
+    return this.#answer(from, service, this.#runtime.prepare(body));
+  }
+
+  /** At once, where the service knows the answer: a promise costs as much as the rest. */
+  #reply(thread: number, { request, from, service, body }: ServiceControl & { type: 'request' }): void {
+    const refuse = (error: unknown): void =>
+      void this.#runtime.sendControl(thread, { type: 'refused', request, error: portableError(error) });
+    const reply = (value: unknown): void =>
+      void this.#runtime.sendControl(thread, { type: 'answered', request, value });
     try {
-      const value = await this.#answer(from, service, body);
-      this.#runtime.sendControl(thread, { type: 'answered', request, value });
+      const answer = this.#answer(from, service, body);
+      if (answer instanceof Promise) answer.then(reply).catch(refuse);
+      else reply(answer);
     } catch (error) {
-      this.#runtime.sendControl(thread, { type: 'refused', request, error: portableError(error) });
+      refuse(error);
     }
   }
 

@@ -36,6 +36,7 @@ const KIND = {
   member: 8,
   form: 9,
   formed: 10,
+  codedControl: 11,
 } as const;
 const ANY_LENGTH = 0xffffffff;
 
@@ -190,11 +191,19 @@ export function writeFormed({ writer }: Outbox, audience: number, form: number, 
   end(writer, start);
 }
 
-export function writeControl({ writer }: Outbox, control: Control): void {
-  // Encoded first: what is not portable must throw before the batch holds half a parcel.
-  const bytes = encodeValue(control);
+/** @throws NotPortableError, and then nothing is written. */
+export function writeControl(outbox: Outbox, control: Control): void {
+  const { writer } = outbox;
   const start = writer.length;
-  begin(writer, KIND.control).raw(bytes);
+  begin(writer, KIND.control);
+  if (outbox.writeValue(control)) return end(writer, start);
+  writer.setLength(start);
+  writeCodedControl(outbox, encodeValue(control));
+}
+
+function writeCodedControl({ writer }: Outbox, control: Uint8Array): void {
+  const start = writer.length;
+  begin(writer, KIND.codedControl).raw(control);
   end(writer, start);
 }
 
@@ -235,6 +244,7 @@ export function readParcel(
     handler.message(serial, values.read(bytes, body + MESSAGE_HEAD_BYTES), end - body);
     return;
   }
+  if (kind === KIND.control) return handler.control(thread, values.read(bytes, body + 1) as Control);
   if (kind === KIND.formed) return handler.fanOut.receiveFormed(bytes, body + 1, end);
   const reader = new ByteReader(bytes.subarray(body + 1, end));
   switch (kind) {
@@ -272,7 +282,7 @@ export function readParcel(
       handler.fanOut.form(number, form);
       break;
     }
-    case KIND.control:
+    case KIND.codedControl:
       handler.control(thread, decodeValue(reader.rest()) as Control);
       break;
     default:

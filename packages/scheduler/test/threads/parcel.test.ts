@@ -51,7 +51,7 @@ const control: fc.Arbitrary<Control> = fc.oneof(
     request: fc.nat(),
     from: pid,
     service: fc.constant('s'),
-    body: fc.integer(),
+    body: fc.oneof(fc.integer(), fc.uint8Array(), fc.constant(/a/u)),
   }),
   fc.record({ type: fc.constant('answered' as const), request: fc.nat(), value: fc.integer() }),
   fc.record({ type: fc.constant('nodeDown' as const), node: fc.constant('a@host' as NodeName), creation: fc.nat() }),
