@@ -9,6 +9,7 @@ import {
   preview,
 } from '@liminal-node/scheduler';
 import { isReply, isServerMessage } from '../../packages/scheduler/dist/behaviours/server-message.js';
+import { BlockWriter, readBlock } from '../../packages/scheduler/dist/encoding/message-block.js';
 import { checkPortable } from '../../packages/scheduler/dist/encoding/portable.js';
 import {
   decodeReason,
@@ -21,6 +22,7 @@ import {
   encodeThreadDown,
   readHead,
 } from '../../packages/scheduler/dist/encoding/signal-codec.js';
+import { ValueReader } from '../../packages/scheduler/dist/encoding/value-reader.js';
 import {
   describeReason,
   type ExitReason,
@@ -102,6 +104,24 @@ function signal(chance: Chance): Uint8Array {
   ])();
 }
 
+const blocks = new BlockWriter();
+const values = new ValueReader();
+
+function block(chance: Chance): Uint8Array {
+  blocks.begin(chance.number(32), { thread: chance.number(32), serial: chance.number(48) });
+  blocks.add(chance.number(48), { n: chance.below(9), text: chance.text() }, Number.POSITIVE_INFINITY);
+  for (let left = chance.below(5); left > 0; left--) {
+    blocks.add(chance.number(48), anyValue(chance), Number.POSITIVE_INFINITY);
+  }
+  return Uint8Array.from(blocks.finish());
+}
+
+function readMessages(bytes: Buffer): unknown[] {
+  const messages: unknown[] = [];
+  if (readHead(bytes).kind === 'messages') readBlock(bytes, values, (_serial, value) => messages.push(value));
+  return messages;
+}
+
 /** As the runtime reads it: the head on the home thread, the rest where the target lives. */
 function readSignal(bytes: Buffer): Decoded {
   const head = readHead(bytes);
@@ -115,6 +135,8 @@ function readSignal(bytes: Buffer): Decoded {
       return { value: isSpawnRequest(decodeUntrusted(head.request)) };
     case 'monitorName':
       return { value: head };
+    case 'messages':
+      return { value: readMessages(bytes) };
     default:
       return { value: undefined, signal: decodeSignal(bytes, source, target, false) };
   }
@@ -142,6 +164,18 @@ export const schedulerDecoders: readonly Decoder[] = [
       encodeValue(value);
     },
     make: (chance) => encodeValue(anyValue(chance)),
+  },
+  {
+    name: 'block',
+    memoryPerByte: VALUE_BYTES,
+    decode: readMessages,
+    verify: (messages) => {
+      for (const message of messages) {
+        checkPortable(message);
+        lookAt(message);
+      }
+    },
+    make: block,
   },
   { name: 'signal', memoryPerByte: VALUE_BYTES, decode: readSignal, verify: verifySignal, make: signal },
   {

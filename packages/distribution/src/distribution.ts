@@ -28,8 +28,9 @@ export interface Distribution extends AsyncDisposable {
    * so do the frames of one flow, `signal` and `data` together, while flows take turns, so that a long frame
    * or a long queue of one sender holds up no other. `body` is kept until it is written: do not change it.
    * @param flow a number for the sender, see `flowOfPid`. @default one flow for all that have none
+   * @param messages how many it counts for where it is dropped, and in `Session.traffic`. @default 1
    */
-  send(session: Session, type: number, body: Uint8Array, lane: Lane, flow?: number): SendOutcome;
+  send(session: Session, type: number, body: Uint8Array, lane: Lane, flow?: number, messages?: number): SendOutcome;
 
   /**
    * Like `send` in the data lane, for a sender that waits: where the budget is used up the frame is queued all the

@@ -15,14 +15,22 @@ export interface QueuedFrame {
   lane: Lane | 'pending';
   /** See `OutboundQueue.mark`. */
   readonly mark: number;
+  /** How many it counts for: a block is as many as there are in it, anything else is one. */
+  readonly messages: number;
   /** Of a frame that tells of losses: its body, as long as there may be more of them. */
   notice: LossNotice | undefined;
   next: QueuedFrame | undefined;
   previous: QueuedFrame | undefined;
 }
 
-export function queuedFrame(type: number, body: Uint8Array, lane: QueuedFrame['lane'], mark: number): QueuedFrame {
-  return { type, body, lane, mark, notice: undefined, next: undefined, previous: undefined };
+export function queuedFrame(
+  type: number,
+  body: Uint8Array,
+  lane: QueuedFrame['lane'],
+  mark: number,
+  messages = 1,
+): QueuedFrame {
+  return { type, body, lane, mark, messages, notice: undefined, next: undefined, previous: undefined };
 }
 
 export const NO_BODY = new Uint8Array(0);

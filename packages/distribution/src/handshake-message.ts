@@ -21,8 +21,8 @@ export interface VersionRange {
   readonly max: number;
 }
 
-/** The versions of the protocol that this program speaks. History: 1, the first. */
-export const PROTOCOL: VersionRange = { min: 1, max: 1 };
+/** The versions of the protocol that this program speaks. History: 1, the first; 2, messages in blocks. */
+export const PROTOCOL: VersionRange = { min: 2, max: 2 };
 
 /** Features offered, a bit each. Offer only what is implemented end to end. */
 export const FEATURE = {

@@ -156,15 +156,15 @@ export class LiveSession implements Session, FrameOwner {
     this.#writer.fragmentsRead(bytes);
   }
 
-  send(type: number, body: Uint8Array, lane: Lane, flow?: number): SendOutcome {
+  send(type: number, body: Uint8Array, lane: Lane, flow?: number, messages?: number): SendOutcome {
     if (!this.up) return 'gone';
-    if (body.length > this.maxBodyBytes) return this.#refuse(lane, 'frame too long');
-    switch (this.#queue.push(type, body, lane, flow)) {
+    if (body.length > this.maxBodyBytes) return this.#refuse(lane, 'frame too long', messages);
+    switch (this.#queue.push(type, body, lane, flow, messages)) {
       case 'queued':
         this.#writer.schedule();
         return 'queued';
       case 'over data budget':
-        return this.#refuse(lane, 'data budget');
+        return this.#refuse(lane, 'data budget', messages);
       case 'over control budget':
         return this.#refuse(lane, 'control budget');
     }
@@ -281,8 +281,8 @@ export class LiveSession implements Session, FrameOwner {
     for (const settle of this.#probes.splice(0)) settle(alive);
   }
 
-  #refuse(lane: Lane, reason: string): SendOutcome {
-    count(this.#counters.dropped, reason);
+  #refuse(lane: Lane, reason: string, messages = 1): SendOutcome {
+    count(this.#counters.dropped, reason, messages);
     if (lane === 'data') return 'dropped';
     this.#events.over(this, reason);
     return 'gone';

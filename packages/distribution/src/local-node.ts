@@ -157,8 +157,8 @@ export class LocalNode implements Distribution {
     return this.#sessions.get(node);
   }
 
-  send(session: Session, type: number, body: Uint8Array, lane: Lane, flow?: number): SendOutcome {
-    return session instanceof LiveSession ? session.send(type, body, lane, flow) : 'gone';
+  send(session: Session, type: number, body: Uint8Array, lane: Lane, flow?: number, messages?: number): SendOutcome {
+    return session instanceof LiveSession ? session.send(type, body, lane, flow, messages) : 'gone';
   }
 
   sendWhenRoom(session: Session, type: number, body: Uint8Array, flow?: number): SendOutcome | PendingSend {

@@ -59,23 +59,25 @@ export interface Batch {
   readonly dataBytes: number;
   /** Frames that end in this buffer. */
   readonly frames: number;
-  /** Those frames that are of the data lane. */
-  readonly dataFrames: number;
-  /** Those frames by the mark that they were pushed before. */
-  readonly byMark: readonly { readonly mark: number; frames: number }[];
+  /** Messages of those frames. */
+  readonly messages: number;
+  /** Those messages that are of the data lane. */
+  readonly dataMessages: number;
+  /** Those messages by the mark that they were pushed before. */
+  readonly byMark: readonly { readonly mark: number; messages: number }[];
   /** Of bodies of fragments that begin in this buffer. */
   readonly fragmentBytes: number;
 }
 
-/** Frames that were not released. */
+/** Messages of the frames that were not released. */
 export interface Unwritten {
-  /** The peer has not seen them, at least not to their end. */
+  /** The peer has not seen their frames, at least not to their end. */
   readonly dropped: number;
-  /** They were in a buffer that had been taken: the peer may have them or not. */
+  /** Their frames were in a buffer that had been taken: the peer may have them or not. */
   readonly uncertain: number;
 }
 
-type OpenBatch = { -readonly [K in keyof Batch]: Batch[K] } & { readonly byMark: { mark: number; frames: number }[] };
+type OpenBatch = { -readonly [K in keyof Batch]: Batch[K] } & { readonly byMark: { mark: number; messages: number }[] };
 
 export class OutboundQueue {
   readonly #limits: QueueLimits;
@@ -90,11 +92,11 @@ export class OutboundQueue {
   #dataBytes = 0;
   /** Frames that were pushed since have this mark; one that is asked for goes to those before. */
   #mark = 0;
-  /** Frames that have not been written, by mark, oldest first. */
+  /** Messages that have not been written, by mark, oldest first. */
   readonly #unwritten = new Map<number, number>();
-  /** Frames in buffers that were taken and not released, and those of the data lane among them. */
-  #takenFrames = 0;
-  #takenDataFrames = 0;
+  /** Messages in buffers that were taken and not released, and those of the data lane among them. */
+  #takenMessages = 0;
+  #takenDataMessages = 0;
   readonly #traffic = { queued: 0, written: 0, dropped: 0, uncertain: 0 };
   #cleared = false;
 
@@ -133,18 +135,21 @@ export class OutboundQueue {
     return this.#begun === undefined || this.#begunBytes === 0;
   }
 
-  /** @param flow whose order the frame keeps; without meaning for `control`. */
-  push(type: number, body: Uint8Array, lane: Lane, flow = 0): PushOutcome {
+  /**
+   * @param flow whose order the frame keeps; without meaning for `control`.
+   * @param messages how many it counts for.
+   */
+  push(type: number, body: Uint8Array, lane: Lane, flow = 0, messages = 1): PushOutcome {
     const size = HEADER_BYTES + body.length;
     if (lane === 'data') {
       if (!this.#hasRoom(size)) return 'over data budget';
       this.#dataBytes += size;
-      this.#traffic.queued++;
+      this.#traffic.queued += messages;
     } else {
       if (!this.#hasControlRoom(size)) return 'over control budget';
       this.#controlBytes += size;
     }
-    const frame = this.#queued(type, body, lane);
+    const frame = this.#queued(type, body, lane, messages);
     if (lane === 'control') this.#control.push(frame);
     else this.#flows.push(flow, frame);
     return 'queued';
@@ -181,8 +186,8 @@ export class OutboundQueue {
     if (this.#waitingBytes === 0) return undefined;
     const wanted = Math.min(this.#waitingBytes + FRAGMENT_HEADS_BYTES, Math.max(0, fragmentRoom) + SHORT_FRAMES_BYTES);
     const bytes = Buffer.allocUnsafe(Math.min(BATCH_BYTES, wanted));
-    const batch = {
-      ...{ bytes: bytes as Uint8Array, controlBytes: 0, dataBytes: 0, frames: 0, dataFrames: 0, byMark: [] },
+    const batch: OpenBatch = {
+      ...{ bytes, controlBytes: 0, dataBytes: 0, frames: 0, messages: 0, dataMessages: 0, byMark: [] },
       fragmentBytes: 0,
     };
     let at = 0;
@@ -201,8 +206,8 @@ export class OutboundQueue {
     }
     if (at === 0) return undefined;
     batch.bytes = at === bytes.length ? bytes : bytes.subarray(0, at);
-    this.#takenFrames += batch.frames;
-    this.#takenDataFrames += batch.dataFrames;
+    this.#takenMessages += batch.messages;
+    this.#takenDataMessages += batch.dataMessages;
     return batch;
   }
 
@@ -242,21 +247,23 @@ export class OutboundQueue {
     if (of.lane === 'data') batch.dataBytes += cost;
     else batch.controlBytes += cost;
     if (!isLast) return;
+    const { messages } = of;
     batch.frames++;
-    if (of.lane === 'data') batch.dataFrames++;
+    batch.messages += messages;
+    if (of.lane === 'data') batch.dataMessages += messages;
     const last = batch.byMark.at(-1);
-    if (last?.mark === of.mark) last.frames++;
-    else batch.byMark.push({ mark: of.mark, frames: 1 });
+    if (last?.mark === of.mark) last.messages += messages;
+    else batch.byMark.push({ mark: of.mark, messages });
   }
 
   release(batch: Batch): void {
     if (this.#cleared) return;
     this.#controlBytes -= batch.controlBytes;
     this.#dataBytes -= batch.dataBytes;
-    this.#takenFrames -= batch.frames;
-    this.#takenDataFrames -= batch.dataFrames;
-    this.#traffic.written += batch.dataFrames;
-    for (const { mark, frames } of batch.byMark) this.#count(mark, -frames);
+    this.#takenMessages -= batch.messages;
+    this.#takenDataMessages -= batch.dataMessages;
+    this.#traffic.written += batch.dataMessages;
+    for (const { mark, messages } of batch.byMark) this.#count(mark, -messages);
     this.#admitPending();
   }
 
@@ -283,17 +290,17 @@ export class OutboundQueue {
     this.#controlBytes = 0;
     this.#dataBytes = 0;
     let unwritten = 0;
-    for (const frames of this.#unwritten.values()) unwritten += frames;
+    for (const messages of this.#unwritten.values()) unwritten += messages;
     this.#unwritten.clear();
-    this.#traffic.uncertain = this.#takenDataFrames;
-    this.#traffic.dropped = this.#traffic.queued - this.#traffic.written - this.#takenDataFrames;
-    return { dropped: unwritten - this.#takenFrames, uncertain: this.#takenFrames };
+    this.#traffic.uncertain = this.#takenDataMessages;
+    this.#traffic.dropped = this.#traffic.queued - this.#traffic.written - this.#takenDataMessages;
+    return { dropped: unwritten - this.#takenMessages, uncertain: this.#takenMessages };
   }
 
-  #queued(type: number, body: Uint8Array, lane: QueuedFrame['lane']): QueuedFrame {
+  #queued(type: number, body: Uint8Array, lane: QueuedFrame['lane'], messages = 1): QueuedFrame {
     this.#waitingBytes += HEADER_BYTES + body.length;
-    this.#count(this.#mark, 1);
-    return queuedFrame(type, body, lane, this.#mark);
+    this.#count(this.#mark, messages);
+    return queuedFrame(type, body, lane, this.#mark, messages);
   }
 
   #hasRoom(bytes: number): boolean {
@@ -322,8 +329,8 @@ export class OutboundQueue {
     return fits ? 'queued' : 'over control budget';
   }
 
-  #count(mark: number, frames: number): void {
-    const left = (this.#unwritten.get(mark) ?? 0) + frames;
+  #count(mark: number, messages: number): void {
+    const left = (this.#unwritten.get(mark) ?? 0) + messages;
     if (left > 0) this.#unwritten.set(mark, left);
     else this.#unwritten.delete(mark);
   }

@@ -7,7 +7,7 @@
  * so a notice of the node waits until all flows have been written as far as they were. A signal for another life of
  * the node is refused here.
  */
-import { flowOfSignal, isSpawn, type SignalEndpoint } from '@liminal-node/scheduler';
+import { flowOfSignal, isSpawn, messagesIn, type SignalEndpoint } from '@liminal-node/scheduler';
 import type { Distribution } from './distribution.js';
 import { FrameType } from './frame-type.js';
 
@@ -21,7 +21,15 @@ export function connectSignals(distribution: Distribution, endpoint: SignalEndpo
       if (session === undefined || (creation !== 0 && session.creation !== creation)) return false;
       if (!session.takesSpawns && isSpawn(signal)) return false;
       const lane = mustDeliver ? 'signal' : 'data';
-      return distribution.send(session, FrameType.SIGNAL, signal, lane, flowOfSignal(signal)) === 'queued';
+      const outcome = distribution.send(
+        session,
+        FrameType.SIGNAL,
+        signal,
+        lane,
+        flowOfSignal(signal),
+        messagesIn(signal),
+      );
+      return outcome === 'queued';
     },
     broadcast(notice) {
       for (const session of distribution.sessions()) {

@@ -29,12 +29,12 @@ export interface Session {
   readonly takesSpawns: boolean;
   /** The largest body of a frame, in bytes, that both ends take. */
   readonly maxBodyBytes: number;
-  /** What has become of the frames of the data lane. */
+  /** What has become of the messages of the data lane. */
   readonly traffic: DataTraffic;
 }
 
 /**
- * Frames of the data lane that a session took. While it is up, `queued` less `written` are waiting. When it is
+ * Messages of the data lane that a session took: a frame is one, but for a block, which is all that are in it. While it is up, `queued` less `written` are waiting. When it is
  * down, `queued` is `written` and `dropped` and `uncertain`. The peer has at most those that are written or
  * uncertain, in the order of their flows, without a gap: what is lost of a flow is its end.
  */

@@ -43,7 +43,7 @@ test('the numbers on the wire are what they have always been', () => {
     'apart',
     'creation',
   ]);
-  expect(PROTOCOL).toEqual({ min: 1, max: 1 });
+  expect(PROTOCOL).toEqual({ min: 2, max: 2 });
 });
 
 test('the high bit makes a type optional', () => {

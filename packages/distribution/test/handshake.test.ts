@@ -118,7 +118,7 @@ describe('the handshake', () => {
     expect(welcomed?.peer).toEqual({
       name: 'b@h',
       creation: 9,
-      version: 1,
+      version: 2,
       hidden: true,
       address: null,
       maxFrameBytes: 2 ** 24,
@@ -127,7 +127,7 @@ describe('the handshake', () => {
     expect(proved?.peer).toEqual({
       name: 'a@h',
       creation: 7,
-      version: 1,
+      version: 2,
       hidden: false,
       address: '127.0.0.1:4000',
       maxFrameBytes: 2 ** 24,
@@ -196,7 +196,7 @@ describe('the handshake', () => {
     expect(dialler.failure?.code).toBe('malformed');
 
     const other = new End(alice, 'dialler');
-    const echo = encodeChallenge({ ...decodeHello(other.sent[0]?.body ?? Buffer.alloc(0)), version: 1 });
+    const echo = encodeChallenge({ ...decodeHello(other.sent[0]?.body ?? Buffer.alloc(0)), version: 2 });
     other.on({ type: 'frame', frameType: FrameType.CHALLENGE, body: echo });
     expect([other.done, other.failure?.code, other.sent.length]).toEqual([false, 'self', 2]);
   });
@@ -229,8 +229,8 @@ describe('the handshake', () => {
     const hello = (minVersion: number, maxVersion: number): Uint8Array =>
       encodeHello({ ...alice, minVersion, maxVersion, features: 0xffff, challenge: challenge() });
     for (const [min, max] of [
-      [0, 1],
-      [1, 1],
+      [0, 2],
+      [2, 2],
       [1, 9],
     ] as const) {
       const acceptor = new End(bob, 'acceptor').on({
@@ -241,8 +241,8 @@ describe('the handshake', () => {
       expect(acceptor.sent[0]?.frameType).toBe(FrameType.CHALLENGE);
     }
     for (const [min, max] of [
-      [2, 9],
-      [0, 0],
+      [3, 9],
+      [0, 1],
       [5, 2],
     ] as const) {
       const acceptor = new End(bob, 'acceptor').on({
@@ -250,7 +250,7 @@ describe('the handshake', () => {
         frameType: FrameType.HELLO,
         body: hello(min, max),
       });
-      expect(acceptor.failure).toMatchObject({ code: 'version', text: `b@h speaks 1 to 1, a@h ${min} to ${max}` });
+      expect(acceptor.failure).toMatchObject({ code: 'version', text: `b@h speaks 2 to 2, a@h ${min} to ${max}` });
     }
   });
 

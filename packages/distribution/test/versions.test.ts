@@ -73,9 +73,9 @@ describe('failure F42: two builds', () => {
       ...{ environment: cluster.environment, transport: cluster.network.transport },
       logger: { debug: () => {}, info: () => {}, warn: (_, line) => warnings.push(line), error: () => {} },
     });
-    await new LocalNode(settings, { min: 2, max: 3 }).listen();
+    await new LocalNode(settings, { min: 3, max: 4 }).listen();
     await cluster.environment.advance(1_000);
-    const both = warnings.filter((line) => line.includes('older@h speaks 1 to 1, newer@h 2 to 3'));
+    const both = warnings.filter((line) => line.includes('older@h speaks 2 to 2, newer@h 3 to 4'));
     expect(both).toHaveLength(2);
   });
 });

@@ -169,7 +169,7 @@ export class FanOut implements AudienceHost, FanOutHandler {
     try {
       value = message.value;
     } catch (error) {
-      this.#runtime.refuse(error, length);
+      this.#runtime.receiver.refuse(error, length);
       return length;
     }
     const bytes = message.knownBytes;

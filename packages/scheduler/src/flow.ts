@@ -22,6 +22,7 @@ export function flowOfSignal(signal: Uint8Array): number {
   const reader = new ByteReader(signal);
   const op = reader.u8();
   if (op === SIGNAL_OP.messageToName || op === SIGNAL_OP.monitorName) reader.text(MAX_NAME_BYTES);
+  else if (op === SIGNAL_OP.messages) reader.u32();
   else if (op !== SIGNAL_OP.spawn) reader.raw(ADDRESS_BYTES);
   return flow(reader.u32(), reader.u48());
 }

@@ -2,6 +2,8 @@
  * Which way a signal goes: to a process of this thread by a call, to another thread as a parcel, to another
  * node through home. What cannot arrive is dropped and counted, or answered for, as the signal asks.
  */
+
+import { messagesIn } from './encoding/message-block.js';
 import {
   encodeMessage,
   encodeMessageToName,
@@ -14,6 +16,7 @@ import {
 import { encodeValue } from './encoding/value-codec.js';
 import { MessageTooLargeError, NameError } from './errors.js';
 import type { ExitReason } from './exit-reason.js';
+import { type BlockHost, MessageBlocks, type Route } from './message-blocks.js';
 import { type AnyPid, type NodeName, type Pid, type PidParts, parseNodeName, parsePid, type Ref } from './pid.js';
 import { type Via, whereisVia } from './registry.js';
 import { HOME, type Runtime } from './runtime.js';
@@ -28,9 +31,15 @@ const MAX_REMEMBERED_PIDS = 10_000;
 /** Why a message is dropped where another thread has fallen behind; see `SchedulerOptions.threadQueueBytes`. */
 export const QUEUE_FULL = 'thread queue full';
 
-export class Router {
+interface Known extends PidParts {
+  /** Of a process of another node that something was sent to. */
+  route: Route | undefined;
+}
+
+export class Router implements BlockHost {
   readonly #runtime: Runtime;
-  readonly #remembered = new Map<string, PidParts>();
+  readonly #remembered = new Map<string, Known>();
+  readonly #blocks = new MessageBlocks(this);
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -44,22 +53,19 @@ export class Router {
     }
     const process = this.#runtime.find(to);
     if (process !== undefined) return process.deliver(this.#runtime.prepare(message), 0) ? 'sent' : 'full';
-    const target = this.address(to);
+    const target = this.#known(to);
     const { mesh, options } = this.#runtime;
-    const outbox = target.node === options.node ? mesh.outbox(target.thread) : undefined;
+    if (target.node !== options.node) return this.#sendToNode(from, target, this.#runtime.prepare(message));
+    const outbox = mesh.outbox(target.thread);
     if (outbox !== undefined && target.creation === options.creation && !mesh.isFull(outbox)) {
       writeMessage(outbox, target.serial, this.#runtime.prepare(message));
       mesh.written(outbox);
       return 'sent';
     }
     // What is not portable is refused wherever it goes.
-    const payload = encodeValue(this.#runtime.prepare(message));
+    encodeValue(this.#runtime.prepare(message));
     const fault = this.#isGone(target);
     if (fault !== undefined) return this.#lost(fault, 'noproc');
-    if (target.node !== options.node) {
-      const sent = this.#toNode(target, encodeMessage(target, this.address(from), payload), false);
-      return sent ? 'sent' : 'noconnection';
-    }
     return outbox === undefined ? this.#lost('no such thread', 'noproc') : this.#lost(QUEUE_FULL, 'full');
   }
 
@@ -125,14 +131,33 @@ export class Router {
 
   /** Where a process is, within its node. @throws TypeError for what is no pid. */
   address(pid: AnyPid): PidParts {
-    let parts = this.#remembered.get(pid);
-    if (parts !== undefined) return parts;
-    parts = parsePid(pid);
+    return this.#known(pid);
+  }
+
+  /** Sends what has been put together for other nodes. */
+  flush(): void {
+    this.#blocks.flush();
+  }
+
+  sendBlock(target: NodeLife, block: Uint8Array): void {
+    const { mesh } = this.#runtime;
+    const outbox = mesh.outbox(HOME);
+    if (outbox === undefined) return this.#runtime.countDropped('no such thread', messagesIn(block));
+    writeOutbound(outbox, target, false, block);
+    mesh.written(outbox);
+  }
+
+  #known(pid: AnyPid): Known {
+    const known = this.#remembered.get(pid);
+    if (known !== undefined) return known;
+    const parts = parsePid(pid);
     if (parts === undefined)
       throw new TypeError(`"${pid}" is not a pid; send to a registered name as { name: "${pid}" }`);
     if (this.#remembered.size >= MAX_REMEMBERED_PIDS) this.#remembered.clear();
-    this.#remembered.set(pid, parts);
-    return parts;
+    const { node, creation, thread, serial } = parts;
+    const remembered = { node, creation, thread, serial, route: undefined };
+    this.#remembered.set(pid, remembered);
+    return remembered;
   }
 
   #sendToName(from: Pid, name: string, node: NodeName | undefined, message: unknown): SendOutcome {
@@ -147,6 +172,23 @@ export class Router {
     return this.#toNode({ node, creation: 0 }, bytes, false) ? 'sent' : 'noconnection';
   }
 
+  #sendToNode(from: Pid, target: Known, message: unknown): SendOutcome {
+    const { options, mesh } = this.#runtime;
+    target.route ??= this.#blocks.route(target);
+    if (options.thread !== HOME) {
+      const outbox = mesh.outbox(HOME);
+      if (outbox !== undefined && !mesh.isFull(outbox)) {
+        if (this.#blocks.add(target.route, from, target.serial, message, this.#maxRemoteBytes)) {
+          mesh.flushSoon();
+          return 'sent';
+        }
+      }
+    }
+    const block = this.#blocks.alone(target.route, from, target.serial, message, this.#maxRemoteBytes);
+    const bytes = block ?? encodeMessage(target, this.address(from), encodeValue(message));
+    return this.#toNode(target, bytes, false) ? 'sent' : 'noconnection';
+  }
+
   #lost(reason: string, outcome: SendOutcome): SendOutcome {
     this.#runtime.countDropped(reason);
     return outcome;
@@ -154,10 +196,9 @@ export class Router {
 
   /** @returns false where there is certainly no connection. @throws MessageTooLargeError for what may be dropped. */
   #toNode(target: NodeLife, bytes: Uint8Array, mustDeliver: boolean): boolean {
-    const { maxRemoteMessageBytes = Number.POSITIVE_INFINITY } = this.#runtime.options;
-    if (!mustDeliver && bytes.length > maxRemoteMessageBytes) {
-      throw new MessageTooLargeError(bytes.length, maxRemoteMessageBytes);
-    }
+    const maxBytes = this.#maxRemoteBytes;
+    if (!mustDeliver && bytes.length > maxBytes) throw new MessageTooLargeError(bytes.length, maxBytes);
+    this.#blocks.close(target.node);
     if (this.#runtime.options.thread === HOME) {
       if (this.#runtime.remote?.send(target.node, target.creation, bytes, mustDeliver)) return true;
       this.#runtime.countDropped('no connection');
@@ -172,6 +213,10 @@ export class Router {
     writeOutbound(outbox, target, mustDeliver, bytes);
     this.#runtime.mesh.written(outbox);
     return true;
+  }
+
+  get #maxRemoteBytes(): number {
+    return this.#runtime.options.maxRemoteMessageBytes ?? Number.POSITIVE_INFINITY;
   }
 
   /** Why a process of this node is certainly not there, or undefined where it may be. */

@@ -8,18 +8,11 @@
  * Each pair of processes has exactly one such way, and each way is first in, first out.
  */
 import { DIAGNOSTICS, publishDrop, publishEvent } from './diagnostics.js';
+import { messagesIn } from './encoding/message-block.js';
 import { checkPortable, freezeMessage } from './encoding/portable.js';
-import { SharedMessage } from './encoding/shared-message.js';
-import {
-  decodeSignal,
-  encodeMessage,
-  type Incoming,
-  isAnswered,
-  type NodeLife,
-  readHead,
-} from './encoding/signal-codec.js';
+import { decodeSignal, type Incoming, isAnswered, type NodeLife, readHead } from './encoding/signal-codec.js';
 import type { Environment } from './environment.js';
-import { ProtocolError, ThreadDownError } from './errors.js';
+import { ThreadDownError } from './errors.js';
 import { type ExitReason, isFailure, portableReason } from './exit-reason.js';
 import { FanOut } from './fan-out.js';
 import { Inspection } from './inspection/inspection.js';
@@ -31,20 +24,18 @@ import { type AnyPid, formatPid, formatRef, type NodeName, type Pid, pidPrefix, 
 import { Process } from './process.js';
 import type { ProcessHost } from './process-host.js';
 import { ProcessTable } from './process-table.js';
+import { Receiver } from './receiver.js';
 import type { RemotePort } from './remote.js';
 import { noConnectionTo, type SpawnAnswer } from './remote-spawn.js';
-import { QUEUE_FULL, Router } from './router.js';
+import { Router } from './router.js';
 import { RunQueue } from './run-queue.js';
 import type { RuntimeCounters, RuntimeOptions } from './runtime-options.js';
 import { Services } from './services.js';
 import type { Signal } from './signal.js';
 import { type SignalHost, Signals, someoneAt } from './signals.js';
 import { Mesh } from './threads/mesh.js';
-import { type Control, type ParcelHandler, type SpawnControl, writeControl, writeInbound } from './threads/parcel.js';
+import { type Control, type ParcelHandler, type SpawnControl, writeControl } from './threads/parcel.js';
 import type { ThreadInfo } from './threads/thread-control.js';
-
-/** What a value of a peer may have too much of; each is counted by itself. */
-const LIMITS: ReadonlySet<string> = new Set(['too deep', 'too many objects', 'too long']);
 
 /** The home thread of every node. */
 export const HOME = 0;
@@ -65,6 +56,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   readonly services = new Services(this);
   readonly router = new Router(this);
   readonly fanOut = new FanOut(this);
+  readonly receiver: Receiver;
   readonly inspection = new Inspection(this);
   readonly losses = new Losses(this);
   /** Takes what other threads say of spawns. */
@@ -98,6 +90,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     this.names = new NameTable(options.names);
     this.listed = new Map(options.listed);
     this.#life = { node: options.node, creation: options.creation };
+    this.receiver = new Receiver(this);
     this.#prefix = pidPrefix(options.node, options.creation, options.thread);
     this.root = this.nextPid();
     this.signals = new Signals(this);
@@ -201,8 +194,14 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     for (const thread of this.mesh.threads) this.sendControl(thread, control);
   }
 
+  gather(): void {
+    this.router.flush();
+  }
+
   /** @returns false where that thread is gone. */
   sendControl(thread: number, control: Control): boolean {
+    // What a process asks home for, and what it has sent to other nodes before, keep their order.
+    if (thread === HOME) this.router.flush();
     const outbox = this.mesh.outbox(thread);
     if (outbox === undefined) return false;
     writeControl(outbox, control);
@@ -235,24 +234,20 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   // --- parcels from other threads ------------------------------------------------------------------------
 
   message(serial: number, value: unknown, bytes: number): void {
-    this.#processOf(serial)?.deliver(this.options.checkMessages ? freezeMessage(value) : value, bytes);
+    this.processOf(serial)?.deliver(this.options.checkMessages ? freezeMessage(value) : value, bytes);
   }
 
   signal(bytes: Uint8Array): void {
-    this.#receive(this.#life, bytes, true);
+    this.receiver.signal(bytes);
   }
 
   inbound(source: NodeLife, bytes: Uint8Array): void {
-    try {
-      this.#receive(source, bytes, false);
-    } catch (error) {
-      this.refuse(error);
-    }
+    this.receiver.inbound(source, bytes);
   }
 
   outbound(target: NodeLife, mustDeliver: boolean, bytes: Uint8Array): void {
     if (this.remote?.send(target.node, target.creation, bytes, mustDeliver)) return;
-    if (!mustDeliver) this.countDropped('no connection');
+    if (!mustDeliver) this.countDropped('no connection', messagesIn(bytes));
     if (!mustDeliver && !isAnswered(bytes)) return;
     const head = readHead(bytes);
     if (head.kind === 'spawn') {
@@ -306,85 +301,8 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     }
   }
 
-  // --- receiving -----------------------------------------------------------------------------------------
-
-  /** A signal from a peer, on the home thread: handled here, or passed on to the thread of its target. */
-  receiveRemote(source: NodeLife, bytes: Uint8Array): void {
-    const head = readHead(bytes);
-    if (head.kind === 'messageToName') {
-      const pid = this.names.get(head.name);
-      if (pid === undefined) return this.countDropped('no such name');
-      const target = this.router.address(pid);
-      return this.receiveRemote(source, encodeMessage(target, { thread: HOME, serial: 0 }, head.payload));
-    }
-    if (head.kind === 'monitorName') return this.#monitorName(source, head);
-    if (head.kind === 'spawn') return this.onSpawnRequest(source, head);
-    if (head.kind === 'threadDown') return this.losses.toldByPeer(source, head.thread, head.reason);
-    if (head.to.thread === this.options.thread) return this.inbound(source, bytes);
-    const outbox = this.mesh.outbox(head.to.thread);
-    if (outbox !== undefined) {
-      if (head.kind === 'message' && this.mesh.isFull(outbox)) return this.countDropped(QUEUE_FULL);
-      writeInbound(outbox, source, bytes);
-      this.mesh.written(outbox);
-    } else if (head.kind === 'message') this.countDropped('no such thread');
-    else this.signals.answerFor(decodeSignal(bytes, source, this.#life, false), 'noproc');
-  }
-
-  /** Enters the monitor at whoever holds the name, and says who that is; or answers that nobody does. */
-  #monitorName(source: NodeLife, { name, from: at, ref }: Incoming & { kind: 'monitorName' }): void {
-    const from = formatPid({ ...source, ...at });
-    const pid = this.names.get(name);
-    if (pid === undefined) return this.signals.send({ type: 'down', from: this.root, to: from, ref, reason: 'noproc' });
-    this.signals.send({ type: 'monitored', from: pid, to: from, ref });
-    this.signals.send({ type: 'monitor', from, to: pid, ref });
-  }
-
-  #receive(source: NodeLife, bytes: Uint8Array, trusted: boolean): void {
-    const head = readHead(bytes);
-    switch (head.kind) {
-      case 'message': {
-        const process = this.#processOf(head.to.serial);
-        if (process !== undefined) this.deliverShared(process, SharedMessage.ofBytes(head.payload, trusted));
-        return;
-      }
-      case 'signal': {
-        const signal = decodeSignal(bytes, source, this.#life, trusted);
-        if (signal.type === 'spawned' || signal.type === 'spawnFailed') return this.onSpawnAnswer(signal);
-        this.signals.send(signal);
-        return;
-      }
-      case 'spawn':
-      case 'threadDown':
-      case 'messageToName':
-      case 'monitorName':
-        // Home resolves names before it passes a signal on.
-        return this.countDropped('no such name');
-      default:
-        head satisfies never;
-    }
-  }
-
-  /** @returns false where the message was dropped. */
-  deliverShared(process: Process, message: SharedMessage): boolean {
-    let value: unknown;
-    try {
-      value = message.value;
-    } catch (error) {
-      this.refuse(error);
-      return false;
-    }
-    return process.deliver(value, message.knownBytes);
-  }
-
-  /** One bad signal is refused; it harms neither its connection nor anybody else. */
-  refuse(error: unknown, receivers = 1): void {
-    const reason = error instanceof ProtocolError && LIMITS.has(error.reason) ? error.reason : 'malformed';
-    this.countDropped(reason, receivers);
-    this.options.logger.warn({ error }, 'refused a malformed signal');
-  }
-
   /** The process that a message is for; a message for none is counted. */
-  #processOf(serial: number): Process | undefined {
+  processOf(serial: number): Process | undefined {
     const process = this.processes.at(serial);
     if (process === undefined) this.countDropped('no such process');
     return process;

@@ -225,7 +225,7 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
   }
 
   receiveRemote(node: NodeName, creation: number, signal: Uint8Array): void {
-    this.#runtime.receiveRemote({ node, creation }, signal);
+    this.#runtime.receiver.fromPeer({ node, creation }, signal);
   }
 
   nodeDown(node: NodeName, creation: number): void {

@@ -35,6 +35,8 @@ export const SIGNAL_OP = {
   spawn: 14,
   spawned: 15,
   spawnFailed: 16,
+  /** Many messages of one process; see `message-block.ts`. */
+  messages: 17,
 } as const;
 
 /** A process within its node. */
@@ -51,6 +53,8 @@ export interface NodeLife {
 
 /** Longest registered name, in bytes of UTF-8. */
 export const MAX_NAME_BYTES = 255;
+/** The least that a message takes in a block. */
+const MIN_BLOCKED_BYTES = 7;
 const MAX_REF_BYTES = 512;
 const MAX_CODE_BYTES = 64;
 const MAX_FAULT_BYTES = 2_048;
@@ -127,7 +131,8 @@ export function encodeThreadDown(thread: number, reason: ExitReason): Uint8Array
 
 /** A signal as its carrier sees it: where it goes, and the rest still encoded. */
 export type Incoming =
-  | { readonly kind: 'message'; readonly to: Address; readonly payload: Uint8Array }
+  | { readonly kind: 'message'; readonly to: Address; readonly count: 1; readonly payload: Uint8Array }
+  | { readonly kind: 'messages'; readonly to: { readonly thread: number }; readonly count: number }
   | { readonly kind: 'messageToName'; readonly name: string; readonly payload: Uint8Array }
   | { readonly kind: 'monitorName'; readonly name: string; readonly from: Address; readonly ref: Ref }
   | { readonly kind: 'threadDown'; readonly thread: number; readonly reason: Uint8Array }
@@ -142,8 +147,10 @@ export function readHead(bytes: Uint8Array): Incoming {
     case SIGNAL_OP.message: {
       const to = readAddress(reader);
       readAddress(reader);
-      return { kind: 'message', to, payload: reader.rest() };
+      return { kind: 'message', to, count: 1, payload: reader.rest() };
     }
+    case SIGNAL_OP.messages:
+      return { kind: 'messages', ...readBlockHead(reader) };
     case SIGNAL_OP.messageToName: {
       const name = reader.text(MAX_NAME_BYTES);
       readAddress(reader);
@@ -262,6 +269,15 @@ function writeAddress(writer: ByteWriter, { thread, serial }: Address): ByteWrit
 
 function readAddress(reader: ByteReader): Address {
   return { thread: reader.u32(), serial: reader.u48() };
+}
+
+/** See `message-block.ts`. */
+function readBlockHead(reader: ByteReader): { readonly to: { readonly thread: number }; readonly count: number } {
+  const to = { thread: reader.u32() };
+  readAddress(reader);
+  const count = reader.count(MIN_BLOCKED_BYTES);
+  if (count === 0) throw new ProtocolError('bad count', 'a block without messages');
+  return { to, count };
 }
 
 function readRef(reader: ByteReader): Ref {

@@ -1,11 +1,14 @@
 /**
- * Messages as bytes on the way from one thread of a node to another: the common kinds of values (primitives,
- * plain objects, arrays, maps, sets, dates and bytes), written straight behind what the batch holds already,
- * by `value-writer.ts`, and read by `value-reader.ts`.
+ * Streams of messages as bytes, between threads and between nodes: the common kinds of values (primitives, plain
+ * objects, arrays, maps, sets, dates and bytes), written straight behind what the batch holds already, by
+ * `value-writer.ts`, and read by `value-reader.ts`.
  *
- * It is `value-codec.ts` without what only a peer needs: the ends share an OS process and see every byte in
- * order, so the keys of an object are told once (`shapes.ts`) and nothing is checked when it is read. A value
- * with anything else in it `write` leaves to that codec, refusals included, so that both give the same.
+ * Beside `value-codec.ts` it is the way of many small messages: the keys of an object are told once in a stream
+ * (`shapes.ts`), and nothing is copied in between. A value with anything else in it `write` leaves to that codec,
+ * refusals included, so that both give the same. The stream between two threads never ends; one between nodes is
+ * a block of messages (`message-block.ts`).
+ *
+ *   newShape   u32: number of keys in the low 8 bits, bytes of the keys in the others | the keys, each as text
  */
 
 /** First bytes. Below 0x80: that number. From `shortText` on: ASCII text of up to 31 characters. */

@@ -4,10 +4,13 @@ import { isBigIntInBounds, isWellFormed, MAX_DEPTH, MAX_OBJECTS } from './portab
 import { MAX_SHAPES, ShapeTree } from './shapes.js';
 import { KIND, LOOPED_TEXT, MAX_SHORT_TEXT, NO_BYTES, type TextBuffer } from './value-stream.js';
 
+/** The keys of a shape take at most so many bytes: their number of bytes has 24 bits. */
+const MAX_DEFINITION_BYTES = 0xffffff;
+
 /** What a number, a head or looped text takes at most. */
 const MAX_SMALL = 16;
 
-/** The writing end of a way: what it has defined, the reading end has read. */
+/** The writing end of a stream: what it has defined, the reading end has read. */
 export class ValueWriter {
   readonly #shapes = new ShapeTree();
   #writer: ByteWriter | undefined;
@@ -16,6 +19,20 @@ export class ValueWriter {
   #objects = 0;
   /** The table was full: the other end is told with the next value. */
   #mustForget = false;
+
+  /** What is written from now on can be read without what was written before; see `ValueReader.restart`. */
+  restart(): void {
+    this.#shapes.clear();
+  }
+
+  /** Shapes defined so far; with `undefineFrom` a value can be taken back that was written last. */
+  get shapes(): number {
+    return this.#shapes.count;
+  }
+
+  undefineFrom(count: number): void {
+    this.#shapes.undefineFrom(count);
+  }
 
   /** Writes `value`. @returns false, with nothing written, where it is one for `encodeValue`. */
   write(writer: ByteWriter, value: unknown): boolean {
@@ -167,7 +184,7 @@ export class ValueWriter {
       node = next;
       if (!this.#value(value[key], depth)) return false;
     }
-    if (!node.isDefined) return this.#fieldsOfNewShape(value, depth, start, defined);
+    if (!this.#shapes.has(node)) return this.#fieldsOfNewShape(value, depth, start, defined);
     const bytes = this.#bytes;
     bytes[start] = KIND.object;
     bytes[start + 1] = node.id;
@@ -182,11 +199,17 @@ export class ValueWriter {
     const keys: string[] = [];
     for (const key in value) keys.push(key);
     if (!this.#shapes.define(keys)) return false;
-    this.#headWithCount(KIND.newShape, keys.length);
+    this.#at = start + 5;
     for (const key of keys) {
       this.#room(MAX_SMALL);
       this.#text(key);
     }
+    const end = this.#at;
+    const bytes = end - start - 5;
+    if (bytes > MAX_DEFINITION_BYTES) return false;
+    this.#at = start;
+    this.#headWithCount(KIND.newShape, keys.length | (bytes << 8));
+    this.#at = end;
     for (const key of keys) if (!this.#value(value[key], depth)) return false;
     return true;
   }

@@ -40,6 +40,8 @@ export interface MeshOptions {
 
 /** Who takes what has come from other threads. */
 export interface MeshHost extends ParcelHandler {
+  /** Called ahead of each flush: writes what it has put together. */
+  gather(): void;
   /** Called ahead of it. */
   catchUp(): void;
 }
@@ -114,12 +116,18 @@ export class Mesh {
   /** To be called after writing to an outbox. */
   written(outbox: Outbox): void {
     if (outbox.isDue) this.flush();
-    else if (!this.#isSendScheduled) this.#scheduleSend();
+    else this.flushSoon();
+  }
+
+  /** To be called where there is something for `gather`. */
+  flushSoon(): void {
+    if (!this.#isSendScheduled) this.#scheduleSend();
   }
 
   /** Sends what waits, as far as there is room. */
   flush(): void {
     this.#isSendScheduled = false;
+    this.#host.gather();
     // Home is thread 0 and is attached first, and a Map keeps that order.
     for (const { outbox, port } of this.#neighbours.values()) outbox.send(port);
   }

@@ -241,7 +241,7 @@ export function readParcel(
   const kind = bytes[body];
   if (kind === KIND.message) {
     const serial = readU16(bytes, body + 1) * 0x100000000 + readU32(bytes, body + 3);
-    handler.message(serial, values.read(bytes, body + MESSAGE_HEAD_BYTES), end - body);
+    handler.message(serial, values.read(bytes, body + MESSAGE_HEAD_BYTES, end), end - body);
     return;
   }
   if (kind === KIND.control) return handler.control(thread, values.read(bytes, body + 1) as Control);

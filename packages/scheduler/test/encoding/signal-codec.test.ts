@@ -70,6 +70,7 @@ describe('every signal comes back as it was', () => {
         expect({ ...direct, payload: [...(direct as { payload: Uint8Array }).payload] }).toEqual({
           kind: 'message',
           to: at,
+          count: 1,
           payload: [...payload],
         });
         const named = readHead(encodeMessageToName(name, by, payload));
@@ -184,5 +185,6 @@ test('operations keep their numbers', () => {
     spawn: 14,
     spawned: 15,
     spawnFailed: 16,
+    messages: 17,
   });
 });

@@ -65,7 +65,7 @@ class Thread {
     this.environment = environment;
     this.wakeUps = wakeUps;
     const message = (_serial: number, value: unknown): void => void this.arrived.push(value);
-    const host = { message, fanOut: { isSated: false }, catchUp: () => {} };
+    const host = { message, fanOut: { isSated: false }, catchUp: () => {}, gather: () => {} };
     const wakefulness = { window: new AwakeWindow(0.2), cores: new Cores(awake, slot, 2) };
     const options = { environment, threadQueueBytes: maxWaitingBytes, wakefulness };
     this.mesh = new Mesh(options, host as unknown as MeshHost, () => {
