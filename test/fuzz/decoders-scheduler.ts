@@ -169,7 +169,7 @@ export const schedulerDecoders: readonly Decoder[] = [
     name: 'block',
     memoryPerByte: VALUE_BYTES,
     decode: readMessages,
-    verify: (messages) => {
+    verify: (messages: unknown[]) => {
       for (const message of messages) {
         checkPortable(message);
         lookAt(message);

@@ -109,8 +109,7 @@ export class ValueReader {
 
   #count(): number {
     const bytes = this.#bytes;
-    const at = this.#at;
-    this.#at = at + 4;
+    const at = this.#take(4);
     return (
       (bytes[at] as number) +
       ((bytes[at + 1] as number) << 8) +
