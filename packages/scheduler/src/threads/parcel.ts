@@ -244,7 +244,7 @@ export function readParcel(
     handler.message(serial, values.read(bytes, body + MESSAGE_HEAD_BYTES, end), end - body);
     return;
   }
-  if (kind === KIND.control) return handler.control(thread, values.read(bytes, body + 1) as Control);
+  if (kind === KIND.control) return handler.control(thread, values.read(bytes, body + 1, end) as Control);
   if (kind === KIND.formed) return handler.fanOut.receiveFormed(bytes, body + 1, end);
   const reader = new ByteReader(bytes.subarray(body + 1, end));
   switch (kind) {
