@@ -1,5 +1,6 @@
 /** The processes that the benchmark runs on scheduler threads and on the other node. */
 import { channelOf, defineProcess } from 'liminal-node';
+import { checker, numbered } from './peers/work.mjs';
 
 /** Answers each message with itself. */
 export const echo = defineProcess(import.meta.url, 'echo', (self) => (message) => self.send(message.replyTo, message));
@@ -74,12 +75,12 @@ export const blocked = defineProcess(import.meta.url, 'blocked', (_self, millise
 export const pinger = defineProcess(
   import.meta.url,
   'pinger',
-  async (self, to, count, replyTo, inFlight = 1, gapMs = 0) => {
+  async (self, to, count, replyTo, inFlight = 1, gapMs = 0, text = '') => {
     const micros = [];
     const startedAt = new Float64Array(count);
     const send = (n) => {
       startedAt[n] = performance.now();
-      self.send(to, { n, replyTo: self.pid });
+      self.send(to, { n, text, replyTo: self.pid });
     };
     for (let n = 0; n < inFlight; n++) send(n);
     for (let due = 0; due < count; due++) {
@@ -148,27 +149,40 @@ export const gauge = defineProcess(import.meta.url, 'gauge', async (self) => {
 const UNDER_WAY = 40_000;
 
 /** As `counter`; it lets its sender know how far it is, so that the queues between nodes are never full. */
-export const pacedCounter = defineProcess(import.meta.url, 'pacedCounter', (self, count, replyTo) => {
-  let due = 0;
+const takePaced = (kind) => (self, count, replyTo) => {
+  const check = checker({ kind, count });
+  let seen = 0;
   let sender;
   return (message) => {
     if (message.sender !== undefined) {
       ({ sender } = message);
       return;
     }
-    if (message.n !== due++) throw new Error(`message ${message.n} came where ${due - 1} was due`);
-    if (due % (UNDER_WAY / 4) === 0) self.send(sender, { due });
-    if (due === count) self.send(replyTo, { counted: count });
+    const isLast = check(message);
+    if (++seen % (UNDER_WAY / 4) === 0) self.send(sender, { taken: seen });
+    if (isLast) self.send(replyTo, { counted: count });
   };
-});
+};
 
-/** Sends `count` messages to a `pacedCounter`. */
-export const pacedSender = defineProcess(import.meta.url, 'pacedSender', async (self, to, count, text) => {
+export const pacedCounter = defineProcess(import.meta.url, 'pacedCounter', takePaced('one-way'));
+export const pacedByteCounter = defineProcess(import.meta.url, 'pacedByteCounter', takePaced('bytes'));
+
+async function sendPaced(self, to, count, make) {
   self.send(to, { sender: self.pid });
   let taken = 0;
   for (let n = 0; n < count; n++) {
-    while (n - taken >= UNDER_WAY) taken = (await self.receive()).due;
-    self.send(to, { n, text });
+    while (n - taken >= UNDER_WAY) ({ taken } = await self.receive());
+    self.send(to, make(n));
     if (n % 1_000 === 999) await new Promise((resolve) => setImmediate(resolve));
   }
-});
+}
+
+/** Sends `count` objects to a `pacedCounter`. */
+export const pacedSender = defineProcess(import.meta.url, 'pacedSender', (self, to, count, text) =>
+  sendPaced(self, to, count, (n) => ({ n, text })),
+);
+
+/** Sends `count` messages of bytes to a `pacedByteCounter`. */
+export const pacedByteSender = defineProcess(import.meta.url, 'pacedByteSender', (self, to, count) =>
+  sendPaced(self, to, count, numbered),
+);

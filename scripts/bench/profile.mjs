@@ -19,7 +19,8 @@ const SETTLED_MS = 1_000;
 export async function profileRow(row) {
   const folder = mkdtempSync(join(tmpdir(), 'liminal-profile-'));
   profileInto(folder);
-  console.log(`${row.title}: ${row.show(await row.run())}, with profiling\n`);
+  const { figure } = await row.run();
+  console.log(`${row.title}: ${row.show(figure)}, with profiling\n`);
   for (const file of await settledFiles(folder)) printProfile(file, readProfile(join(folder, file)));
   console.log(`Chrome's and VS Code's tools open these profiles: ${folder}`);
 }

@@ -1,19 +1,19 @@
 /**
- * Runs a file of the benchmark as an OS process of its own, for one run of one row. Where a folder for profiles has been
- * named, each OS process and thread that comes of it writes the profile of its CPU there as it ends.
+ * Runs a program as an OS process of its own, for one run of one row. Where a folder for profiles has been named, each OS
+ * process and thread of ours that comes of it writes the profile of its CPU there as it ends.
  */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { killTree, watchPeakRss } from './process-tree.mjs';
 
 /** Who needs longer than this for one run is left out of the row. */
-export const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 120_000;
 
 /** Where it matters, libraries are told that this is not a place for development. */
 export const env = { ...process.env, NODE_ENV: 'production' };
 
 /** Flags of Node.js that make profiles; forks and threads inherit them. */
-let profiling = [];
+export let profiling = [];
 
 /** From now on, runs are profiled, with a sample every half millisecond of each thread. */
 export function profileInto(folder) {
@@ -26,10 +26,28 @@ export const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 /**
  * @param file relative to this one.
  * @param flags of Node.js.
- * @returns what it prints, which is JSON.
+ * @returns the figure that it prints as JSON, and the peak RSS of all OS processes that it took.
  */
-export async function runFile(file, args, flags = []) {
-  const all = [...profiling, ...flags, here(file), ...args];
-  const { stdout } = await promisify(execFile)(process.execPath, all, { env, timeout: TIMEOUT_MS });
-  return JSON.parse(stdout);
+export function runFile(file, args, flags = [], timeoutMs = TIMEOUT_MS) {
+  return runCommand(process.execPath, [...profiling, ...flags, here(file), ...args], env, timeoutMs);
+}
+
+/** As `runFile`, for a command that prints its figure as JSON. */
+export function runCommand(command, args, commandEnv = env, timeoutMs = TIMEOUT_MS) {
+  return new Promise((resolve, reject) => {
+    const child = execFile(command, args, { env: commandEnv }, (error, stdout, stderr) => {
+      clearTimeout(timer);
+      const peakRss = stopWatching();
+      if (error === null) return resolve({ figure: JSON.parse(stdout), peakRss });
+      reject(
+        late ?? new Error(stderr.match(/^\w*Error.*$/m)?.[0] ?? stderr.trim().split('\n').at(-1) ?? error.message),
+      );
+    });
+    const stopWatching = child.pid === undefined ? () => undefined : watchPeakRss(child.pid);
+    let late;
+    const timer = setTimeout(() => {
+      late = new Error(`took longer than ${timeoutMs / 1_000} s`);
+      killTree(child.pid);
+    }, timeoutMs);
+  });
 }

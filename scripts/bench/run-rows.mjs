@@ -1,58 +1,75 @@
 /**
- * Runs rows several times and prints the median of each with its range. A row's peers take turns with it, and
- * are printed beside it with the ratio of the medians. A peer that fails is named and left out of its row.
+ * Runs rows several times and prints the median of each with its range and the peak RSS. A row's peers take turns with it, and are
+ * printed beside it with how many times better we are by the medians. Who fails is named, and left out of the rest of the row.
  *
- * @returns what was measured, a row each.
+ * A row is `{ name, title, run, peers?, runs?, together?, show, by, lessIsBetter? }`. `run`, as each of `peers` by name, does one run
+ * and gives `{ figure, peakRss? }`. `runs` is for rows that need fewer. `together` is for those that leave the machine idle: all
+ * runs of all are at once.
+ *
+ * @returns what was measured, a row each, with `entrants`, of which we are the first; and how many failed.
  */
-export async function runRows(rows, { row: wanted, runs, json }) {
+export async function runRows(rows, { runs, json }) {
   const results = [];
   for (const row of rows) {
-    if (wanted !== undefined && wanted !== row.name) continue;
-    const result = await measure(row, Number(runs));
+    const result = { row, ...(await measure(row, Math.min(runs, row.runs ?? runs))) };
     results.push(result);
-    if (json) printJson(result, Number(runs));
+    if (json) printJson(result);
     else print(result);
   }
-  return results;
+  const failed = results.flatMap(({ entrants }) => entrants).filter(({ failed }) => failed !== undefined).length;
+  return { results, failed };
 }
 
 async function measure(row, runs) {
-  const { by = (figure) => figure } = row;
-  const figures = [];
-  const peers = Object.entries(row.peers ?? {}).map(([name, run]) => ({ name, run, figures: [], failed: undefined }));
-  for (let n = 0; n < runs; n++) {
-    figures.push(await row.run());
-    for (const peer of peers) {
-      if (peer.failed !== undefined) continue;
-      try {
-        peer.figures.push(await peer.run());
-      } catch (error) {
-        peer.failed = error.killed ? 'took too long' : `failed: ${error.message.split('\n').at(-1)}`;
-      }
-    }
+  const all = [
+    { name: 'Liminal', run: row.run },
+    ...Object.entries(row.peers ?? {}).map(([name, run]) => ({ name, run })),
+  ];
+  const entrants = all.map((entrant) => ({ ...entrant, taken: [], failed: undefined }));
+  const turns = Array.from({ length: runs }, () => entrants).flat();
+  if (row.together) await Promise.all(turns.map(takeTurn));
+  else for (const entrant of turns) await takeTurn(entrant);
+  const measured = entrants.map(({ name, taken, failed }) => ({ name, failed, ...(!failed && spread(taken, row)) }));
+  const [ours] = measured;
+  for (const theirs of measured.slice(1)) theirs.ratio = ratio(ours, theirs, row);
+  return { runs, entrants: measured };
+}
+
+async function takeTurn(entrant) {
+  if (entrant.failed !== undefined) return;
+  try {
+    entrant.taken.push(await entrant.run());
+  } catch (error) {
+    entrant.failed = `failed: ${error.message}`;
   }
-  const ours = spread(figures, by);
-  const beside = peers.map(({ name, figures, failed }) => {
-    if (failed !== undefined) return { name, failed };
-    const theirs = spread(figures, by);
-    return { name, ...theirs, ratio: (by(ours.median) / by(theirs.median)).toFixed(2) };
-  });
-  return { row, ours, peers: beside };
 }
 
-function spread(figures, by) {
-  figures.sort((a, b) => by(a) - by(b));
-  return { median: figures[Math.floor(figures.length / 2)], min: figures[0], max: figures.at(-1) };
+function spread(taken, { by }) {
+  const figures = taken.map(({ figure }) => figure).sort((a, b) => by(a) - by(b));
+  const peaks = taken.map(({ peakRss }) => peakRss).filter((peak) => peak !== undefined);
+  return {
+    median: figures[Math.floor(figures.length / 2)],
+    min: figures[0],
+    max: figures.at(-1),
+    ...(peaks.length > 0 && { peakRss: Math.max(...peaks) }),
+  };
 }
 
-function printJson({ row, ours, peers }, runs) {
+function ratio(ours, theirs, { by, lessIsBetter = false }) {
+  if (ours.failed !== undefined || theirs.failed !== undefined) return undefined;
+  const more = by(ours.median) / by(theirs.median);
+  return lessIsBetter ? 1 / more : more;
+}
+
+function printJson({ row, runs, entrants: [ours, ...peers] }) {
   console.log(JSON.stringify({ row: row.name, runs, ...ours, peers }));
 }
 
-function print({ row: { title, show }, ours, peers }) {
-  console.log(`${title.padEnd(52)} ${show(ours.median)}   (${show(ours.min)} … ${show(ours.max)})`);
-  for (const { name, median, min, max, ratio, failed } of peers) {
-    const said = failed ?? `${show(median)}   (${show(min)} … ${show(max)}), ratio ${ratio}`;
-    console.log(`${`  ${name}`.padEnd(52)} ${said}`);
+function print({ row: { title, show }, entrants }) {
+  for (const [at, { name, median, min, max, peakRss, ratio: better, failed }] of entrants.entries()) {
+    const memory = peakRss === undefined ? '' : `, ${(peakRss / 2 ** 20).toFixed(0)} MiB`;
+    const beside = better === undefined ? '' : `; Liminal is ${better.toPrecision(3)} times better`;
+    const said = failed ?? `${show(median)}   (${show(min)} … ${show(max)})${memory}${beside}`;
+    console.log(`${(at === 0 ? title : `  ${name}`).padEnd(56)} ${said}`);
   }
 }

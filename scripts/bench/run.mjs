@@ -1,10 +1,14 @@
 /**
  * `npm run bench [-- --row NAME] [--runs N] [--json] [--page FILE] [--prof]`: our figures on this machine, each the median of several
- * runs, beside those of the peers that are installed. Every message is checked for order and count by who receives it.
+ * runs, beside those of the peers that are installed. Every message is checked for order and count by who receives it. A run that
+ * fails does not end it: who failed is named, and the exit code is 1.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { faultRows } from './fault-rows.mjs';
 import { groupsRows } from './groups-rows.mjs';
+import { idleRows } from './idle-rows.mjs';
+import { withInstalledPeers } from './installed.mjs';
 import { nodeRows } from './node-rows.mjs';
 import { oneNodeRows } from './one-node-rows.mjs';
 import { oneThreadRows } from './one-thread-rows.mjs';
@@ -23,28 +27,30 @@ const { values: flags } = parseArgs({
   },
 });
 
-// Those about faults take long, so that they run only where one is named.
-const { faultRows } = await import('./fault-rows.mjs');
-if (faultRows.some(({ name }) => name === flags.row)) {
-  await runRows(faultRows, flags);
+function misused(message) {
+  console.error(message);
+  process.exit(2);
+}
+
+const all = [...oneThreadRows, ...twoThreadRows, ...nodeRows, ...groupsRows, ...oneNodeRows, ...idleRows, ...faultRows];
+const runs = Number(flags.runs);
+if (!(runs >= 1)) misused(`--runs takes a number from 1, not "${flags.runs}"`);
+const wanted = all.filter(({ name }) => flags.row === undefined || name === flags.row);
+if (wanted.length === 0) {
+  misused(`there is no row "${flags.row}"; the rows are ${all.map(({ name }) => name).join(', ')}`);
+}
+
+if (flags.prof) {
+  if (flags.row === undefined) misused('--prof is for one row: name it with --row');
+  await profileRow(wanted[0]);
   process.exit();
 }
 
-const rows = [...oneThreadRows(), ...twoThreadRows, ...nodeRows(flags.row), ...groupsRows, ...oneNodeRows];
-if (flags.row !== undefined && !rows.some(({ name }) => name === flags.row)) {
-  const names = [...oneThreadRows(), ...twoThreadRows, ...nodeRows(), ...groupsRows, ...oneNodeRows, ...faultRows].map(
-    ({ name }) => name,
-  );
-  console.error(`there is no row "${flags.row}"; the rows are ${names.join(', ')}`);
-  process.exit(2);
-}
-if (flags.prof) {
-  if (flags.row === undefined) {
-    console.error('--prof is for one row: name it with --row');
-    process.exit(2);
-  }
-  await profileRow(rows.find(({ name }) => name === flags.row));
-  process.exit();
-}
-const results = await runRows(rows, flags);
-if (flags.page !== undefined) writeFileSync(flags.page, benchmarkPage(results, flags));
+// Each server that was started is ended with this process.
+process.setMaxListeners(0);
+const startedAt = performance.now();
+const { results, failed } = await runRows(wanted.map(withInstalledPeers), { runs, json: flags.json });
+const minutes = (performance.now() - startedAt) / 60_000;
+if (flags.page !== undefined) writeFileSync(flags.page, benchmarkPage(results, { minutes }));
+if (failed > 0) console.error(`${failed} failed`);
+process.exit(failed > 0 ? 1 : 0);

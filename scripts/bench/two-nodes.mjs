@@ -3,14 +3,23 @@
  * receive or subscribe are processes on a thread of their node.
  */
 import { startNode } from 'liminal-node';
-import { deliveries, peakRssNow, ROWS, startReceiver } from './peers/work.mjs';
-import { echo, pacedCounter, pacedSender, pinger, subscriber } from './processes.mjs';
+import { deliveries, partOf, ROWS, startReceivers } from './peers/work.mjs';
+import {
+  echo,
+  pacedByteCounter,
+  pacedByteSender,
+  pacedCounter,
+  pacedSender,
+  pinger,
+  subscriber,
+} from './processes.mjs';
 
-const [row, role] = process.argv.slice(2);
+const [row, role, number] = process.argv.slice(2);
 const work = ROWS[row];
+const part = partOf(work);
 const isReceiver = role === 'receiver';
 const node = await startNode({
-  name: isReceiver ? 'b@127.0.0.1' : 'a@127.0.0.1',
+  name: isReceiver ? `receiver-${number}@127.0.0.1` : 'sender@127.0.0.1',
   threads: 1,
   cookie: 'a cookie of the benchmark',
   mailbox: { maxItems: 1e7, maxBytes: 1e9 },
@@ -26,11 +35,15 @@ const receiving = {
     pid: await node.spawn(pacedCounter, [work.count, me.pid]),
     done: () => messages(1),
   }),
+  bytes: async () => ({
+    pid: await node.spawn(pacedByteCounter, [work.count, me.pid]),
+    done: () => messages(1),
+  }),
   publish: async () => {
-    const each = Array.from({ length: work.subscribers }, () => node.spawn(subscriber, [work.count, me.pid]));
+    const each = Array.from({ length: part.subscribers }, () => node.spawn(subscriber, [work.count, me.pid]));
     await Promise.all(each);
-    await messages(work.subscribers);
-    return { done: () => messages(work.subscribers) };
+    await messages(part.subscribers);
+    return { done: () => messages(part.subscribers) };
   },
   'round-trip': async () => ({ pid: await node.spawn(echo, []), done: () => new Promise(() => {}) }),
 };
@@ -39,12 +52,19 @@ async function receive() {
   const { pid, done } = await receiving[work.kind]();
   process.send({ ready: { listen: node.listen, pid } });
   await done();
-  process.send({ peakRss: peakRssNow() });
+  process.send('done');
 }
 
 const sending = {
-  'one-way': ({ pid }, told) => deliveries(work, () => node.spawn(pacedSender, [pid, work.count, work.text]), told),
-  publish: async (_, told) => {
+  'one-way': (receivers) => {
+    const [{ ready }] = receivers;
+    return deliveries(work, () => node.spawn(pacedSender, [ready.pid, work.count, work.text]), receivers);
+  },
+  bytes: (receivers) => {
+    const [{ ready }] = receivers;
+    return deliveries(work, () => node.spawn(pacedByteSender, [ready.pid, work.count]), receivers);
+  },
+  publish: async (receivers) => {
     const channel = node.channel('bench');
     while (node.clusterSync.remoteTargets('bench').length < work.subscribers) await new Promise(setImmediate);
     const publish = async () => {
@@ -54,20 +74,20 @@ const sending = {
         if (n % 10_000 === 9_999) await node.distribution.flush();
       }
     };
-    return deliveries(work, publish, told);
+    return deliveries(work, publish, receivers);
   },
-  'round-trip': async ({ pid }) => {
-    await node.spawn(pinger, [pid, work.count, me.pid, 1, work.gapMs ?? 0]);
+  'round-trip': async ([{ ready }]) => {
+    await node.spawn(pinger, [ready.pid, work.count, me.pid, 1, work.gapMs ?? 0, work.text]);
     return me.receive();
   },
 };
 
 async function send() {
-  const receiver = await startReceiver(new URL(import.meta.url), [row, 'receiver']);
-  node.distribution.connect(receiver.ready.listen);
-  for await (const event of node.membership()) if (event.type === 'up') break;
-  console.log(JSON.stringify(await sending[work.kind](receiver.ready, receiver.told)));
-  receiver.stop();
+  const receivers = await startReceivers(work, new URL(import.meta.url), [row, 'receiver']);
+  for (const { ready } of receivers) node.distribution.connect(ready.listen);
+  for await (const _ of node.membership()) if (node.distribution.sessions().length === receivers.length) break;
+  console.log(JSON.stringify(await sending[work.kind](receivers)));
+  for (const receiver of receivers) receiver.stop();
   process.exit();
 }
 

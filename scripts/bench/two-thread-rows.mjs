@@ -1,31 +1,35 @@
-/** The rows between two threads, beside plain `postMessage`. Each run of either is an OS process of its own. */
+/** The rows between two threads, beside comlink and plain `postMessage`. */
+import { latency, parts, rate } from './figures.mjs';
 import { runFile } from './run-file.mjs';
 
-const rate = { show: (figure) => `${(figure / 1e6).toFixed(3)} M/s` };
-const micros = {
-  show: ({ p50, p99 }) => `p50 ${p50.toFixed(1)} µs, p99 ${p99.toFixed(1)} µs`,
-  by: ({ p50 }) => p50,
-};
-const memory = {
-  show: ({ grownMiB, peakMiB }) => `${grownMiB.toFixed(0)} MiB more, ${peakMiB.toFixed(0)} MiB in all`,
-  by: ({ grownMiB }) => grownMiB,
-};
+const memory = parts(
+  ({ grownMiB, peakMiB }) => `${grownMiB.toFixed(0)} MiB more, ${peakMiB.toFixed(0)} MiB in all`,
+  ({ grownMiB }) => grownMiB,
+);
 
-/** Name, title, how to show the figures, and whether there is a row over `postMessage`. */
+const PLAIN = { postMessage: 'one' };
+const COMLINK = { ...PLAIN, comlink: 'comlink' };
+const BATCHES = { ...COMLINK, 'postMessage, in batches of 100': 'batches' };
+
+/** Name, title, kind of figure, and the ways in which `other-threads.mjs` does the same. */
 const ROWS = [
-  ['one-way-threads', 'one way, thread to thread, objects', rate, true],
-  ['one-way-bytes', 'one way, thread to thread, 100 bytes', rate, true],
-  ['round-trip-threads', 'round trip, thread to thread, busy', micros, true],
-  ['round-trip-16', 'round trip, thread to thread, 16 in flight', micros, false],
-  ['round-trip-idle', 'round trip, thread to thread, every 10 ms', micros, true],
-  ['multicast-1000', 'deliveries to 1,000 subscribers of another thread', rate, false],
-  ['flood', 'memory for 1.9 M messages to a blocked thread', memory, false],
+  ['one-way-threads', 'messages one way, objects of 100 B', rate, BATCHES],
+  ['one-way-threads-1k', 'messages one way, objects of 1 KiB', rate, BATCHES],
+  ['one-way-bytes', 'messages one way, 100 bytes', rate, BATCHES],
+  ['round-trip-threads', 'round trip, busy', latency, COMLINK],
+  ['round-trip-16', 'round trip, 16 in flight', latency, {}],
+  ['round-trip-idle', 'round trip, one every 10 ms', latency, COMLINK],
+  ['multicast-1000', 'deliveries to 1,000 subscribers of another thread', rate, PLAIN],
+  ['flood', 'memory for 1.9 M messages to a blocked thread', memory, {}],
 ];
 
-export const twoThreadRows = ROWS.map(([name, title, figures, hasFloor]) => ({
+export const twoThreadRows = ROWS.map(([name, title, figure, others]) => ({
+  group: 'Between threads',
   name,
   title,
   run: () => runFile('two-threads.mjs', [name]),
-  ...(hasFloor && { peers: { postMessage: () => runFile('post-message.mjs', [name]) } }),
-  ...figures,
+  peers: Object.fromEntries(
+    Object.entries(others).map(([peer, way]) => [peer, () => runFile('other-threads.mjs', [name, way])]),
+  ),
+  ...figure,
 }));

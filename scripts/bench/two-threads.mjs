@@ -7,7 +7,8 @@ import { startNode } from 'liminal-node';
 import { blocked, byteCounter, byteSender, counter, echo, flooder, pinger, sender, subscriber } from './processes.mjs';
 
 const row = process.argv[2];
-const TEXT = 'x'.repeat(80);
+const SMALL = 'x'.repeat(80);
+const LARGE = 'x'.repeat(1_000);
 const mailbox = { maxItems: 1e7, maxBytes: 1e9, overflow: 'drop-newest' };
 const cookie = 'a cookie of the benchmark';
 const node = await startNode({ name: 'threads@127.0.0.1', listen: 'off', threads: 2, cookie, mailbox });
@@ -15,14 +16,13 @@ const me = node.attach();
 const [threadOne, threadTwo] = node.scheduler.threads;
 const there = { thread: threadTwo };
 
-async function oneWay(from, to) {
-  const count = 300_000;
+async function oneWay(from, to, count, text) {
   let best = 0;
   // The first turns of a thread are spent on compiling.
   for (let round = 0; round < 4; round++) {
     const target = await node.spawn(to, [count, me.pid], there);
     const startedAt = performance.now();
-    await node.spawn(from, [target, count, TEXT], { thread: threadOne });
+    await node.spawn(from, [target, count, text], { thread: threadOne });
     await me.receive();
     best = Math.max(best, count / ((performance.now() - startedAt) / 1000));
     node.scheduler.exitProcess(target, 'shutdown');
@@ -47,7 +47,7 @@ async function multicast() {
   const channel = node.channel('bench');
   const startedAt = performance.now();
   for (let n = 0; n < count; n++) {
-    await channel.publish({ n, text: TEXT });
+    await channel.publish({ n, text: SMALL });
     if (n % 100 === 99) await new Promise((resolve) => setImmediate(resolve));
   }
   for (let done = 0; done < subscribers; done++) await me.receive({ match: (m) => m.counted !== undefined });
@@ -59,7 +59,7 @@ async function flood() {
   const flag = new Int32Array(new SharedArrayBuffer(4));
   const target = await node.spawn(blocked, [3_000], there);
   const before = process.memoryUsage.rss();
-  await node.spawn(flooder, [target, 1_900_000, TEXT], { thread: threadOne });
+  await node.spawn(flooder, [target, 1_900_000, SMALL], { thread: threadOne });
   let peak = before;
   for (let look = 0; look < 25; look++) {
     Atomics.wait(flag, 0, 0, 100);
@@ -71,11 +71,12 @@ async function flood() {
 }
 
 const ROWS = {
-  'one-way-threads': () => oneWay(sender, counter),
-  'one-way-bytes': () => oneWay(byteSender, byteCounter),
+  'one-way-threads': () => oneWay(sender, counter, 300_000, SMALL),
+  'one-way-threads-1k': () => oneWay(sender, counter, 100_000, LARGE),
+  'one-way-bytes': () => oneWay(byteSender, byteCounter, 300_000),
   'round-trip-threads': () => roundTrips(20_000, 1, 0),
   'round-trip-16': () => roundTrips(50_000, 16, 0),
-  'round-trip-idle': () => roundTrips(500, 1, 10),
+  'round-trip-idle': () => roundTrips(200, 1, 10),
   'multicast-1000': multicast,
   flood,
 };

@@ -4,8 +4,8 @@ import moleculer from 'moleculer';
 /** None: the nodes are told of each other. */
 export const startServer = async () => ({ address: '', stop() {} });
 
-export async function open(_address, role, peer) {
-  const urls = peer === undefined ? [] : [`${peer}/receiver`];
+export async function open({ role, peers = [] }) {
+  const urls = peers.map((peer, number) => `${peer}/receiver-${number}`);
   const broker = new moleculer.ServiceBroker({
     nodeID: role,
     logger: false,
@@ -17,7 +17,7 @@ export async function open(_address, role, peer) {
   };
   if (role === 'sender') {
     await broker.start();
-    await seen(broker, 'receiver');
+    for (let number = 0; number < peers.length; number++) await seen(broker, `receiver-${number}`);
   }
   let sent = 0;
   return {
@@ -27,7 +27,7 @@ export async function open(_address, role, peer) {
     subscribe: (handlers) =>
       createServices(
         handlers.map((handler, index) => ({
-          name: `subscriber-${index}`,
+          name: `subscriber-${role}-${index}`,
           events: { bench: { context: true, handler: ({ params }) => handler(params) } },
         })),
       ),

@@ -4,18 +4,20 @@ import { startCommand } from './server.mjs';
 
 export const startServer = () => startCommand('nats-server', (port) => ['-a', '127.0.0.1', '-p', port]);
 
-export async function open(servers) {
-  const nats = await connect({ servers });
+export async function open({ address, isBytes }) {
+  const nats = await connect({ servers: address });
+  const read = (message) => (isBytes ? message.data : message.json());
+  const write = (message) => (isBytes ? message : JSON.stringify(message));
   let sent = 0;
   return {
     async subscribe(handlers) {
       for (const handler of handlers) {
-        nats.subscribe('bench', { callback: (error, message) => (error ? fail(error) : handler(message.json())) });
+        nats.subscribe('bench', { callback: (error, message) => (error ? fail(error) : handler(read(message))) });
       }
       await nats.flush();
     },
     publish(message) {
-      nats.publish('bench', JSON.stringify(message));
+      nats.publish('bench', write(message));
       return ++sent % 1_000 === 0 ? nats.flush() : undefined;
     },
     async answer(answerTo) {

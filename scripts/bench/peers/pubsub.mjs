@@ -1,16 +1,17 @@
 /**
- * `node pubsub.mjs SYSTEM ROW`: a row over NATS, Redis, Moleculer or plain TCP, as JSON. One OS process sends, another
- * receives; where the system has a server, that is a third. A client is given as many messages as it takes at once.
+ * `node pubsub.mjs SYSTEM ROW`: a row over NATS, Redis, Moleculer or plain TCP, as JSON. One OS process sends, others
+ * receive; where the system has a server, that is one more. A client is given as many messages as it takes at once.
  */
-import { checkers, deliveries, peakRssNow, ROWS, roundTrips, startReceiver } from './work.mjs';
+import { checkers, deliveries, messageOf, partOf, ROWS, roundTrips, startReceivers } from './work.mjs';
 
-const [system, row, role, address] = process.argv.slice(2);
+const [system, row, role, address, number] = process.argv.slice(2);
 const work = ROWS[row];
+const isBytes = work.kind === 'bytes';
 const { open, startServer } = await import(`./${system}.mjs`);
 
 async function receive() {
-  const client = await open(address, 'receiver');
-  const handlers = checkers(work, () => process.send({ peakRss: peakRssNow() }));
+  const client = await open({ address, role: `receiver-${number}`, isBytes });
+  const handlers = checkers(partOf(work), () => process.send('done'));
   if (work.kind === 'round-trip') await client.answer((message) => message);
   else await client.subscribe(handlers);
   process.send({ ready: client.address ?? true });
@@ -18,21 +19,22 @@ async function receive() {
 
 async function send() {
   const server = await startServer();
-  const receiver = await startReceiver(new URL(import.meta.url), [system, row, 'receiver', server.address]);
-  const client = await open(server.address, 'sender', receiver.ready);
+  const receivers = await startReceivers(work, new URL(import.meta.url), [system, row, 'receiver', server.address]);
+  const peers = receivers.map(({ ready }) => ready);
+  const client = await open({ address: server.address, role: 'sender', peers, isBytes });
   let figure;
   if (work.kind === 'round-trip') figure = await roundTrips(work, (message) => client.request(message));
   else {
     const publish = async () => {
       for (let n = 0; n < work.count; n++) {
-        const pause = client.publish({ n, text: work.text });
+        const pause = client.publish(messageOf(work, n));
         if (pause !== undefined) await pause;
       }
     };
-    figure = await deliveries(work, publish, receiver.told);
+    figure = await deliveries(work, publish, receivers);
   }
   console.log(JSON.stringify(figure));
-  receiver.stop();
+  for (const receiver of receivers) receiver.stop();
   server.stop();
   process.exit();
 }

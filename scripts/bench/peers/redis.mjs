@@ -8,7 +8,7 @@ const MAX_CONNECTIONS = 1_000;
 export const startServer = () =>
   startCommand('redis-server', (port) => ['--port', port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']);
 
-export async function open(address) {
+export async function open({ address, isBytes }) {
   const [host, port] = address.split(':');
   const create = () => new Redis({ host, port: Number(port) });
   const redis = create();
@@ -17,12 +17,14 @@ export async function open(address) {
     async subscribe(handlers) {
       const connections = Array.from({ length: Math.min(handlers.length, MAX_CONNECTIONS) }, create);
       handlers.forEach((handler, index) => {
-        connections[index % connections.length].on('message', (_channel, text) => handler(JSON.parse(text)));
+        const connection = connections[index % connections.length];
+        if (isBytes) connection.on('messageBuffer', (_channel, bytes) => handler(bytes));
+        else connection.on('message', (_channel, text) => handler(JSON.parse(text)));
       });
       await Promise.all(connections.map((connection) => connection.subscribe('bench')));
     },
     publish(message) {
-      const published = redis.publish('bench', JSON.stringify(message));
+      const published = redis.publish('bench', isBytes ? Buffer.from(message.buffer) : JSON.stringify(message));
       return ++sent % 1_000 === 0 ? published : undefined;
     },
     async answer(answerTo) {

@@ -20,7 +20,7 @@ export async function startCommand(command, args) {
   await Promise.race([listens(port), failed]);
   failed.catch(() => {});
   process.once('exit', () => child.kill('SIGKILL'));
-  return { address: `127.0.0.1:${port}`, stop: () => child.kill('SIGKILL') };
+  return { pid: child.pid, address: `127.0.0.1:${port}`, stop: () => child.kill('SIGKILL') };
 }
 
 async function listens(port) {

@@ -11,14 +11,15 @@ const codec = new Encoder({ useRecords: false });
 
 export const startServer = async () => ({ address: '', stop() {} });
 
-export async function open(_address, role, peer) {
-  const socket = role === 'sender' ? dial(Number(peer), '127.0.0.1').setNoDelay() : undefined;
+/** Messages as CBOR, or as they are where they are bytes. */
+const codecOf = (isBytes) => (isBytes ? { encode: (bytes) => bytes, decode: (bytes) => bytes } : codec);
+
+export async function open({ role, peers = [], isBytes }) {
+  const messages = codecOf(isBytes);
   let take = () => {};
-  if (socket !== undefined) {
-    await once(socket, 'connect');
-    readFrames(socket, (message) => take(message));
-  }
-  const frames = socket && framesOf(socket);
+  const sockets = role === 'sender' ? await Promise.all(peers.map(dialPeer)) : [];
+  for (const socket of sockets) readFrames(socket, messages, (message) => take(message));
+  const writers = sockets.map((socket) => framesOf(socket, messages));
   const listen = async (accept) => {
     const server = createServer((accepted) => accept(accepted.setNoDelay())).listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -28,26 +29,35 @@ export async function open(_address, role, peer) {
     address: undefined,
     subscribe: (handlers) =>
       listen((accepted) =>
-        readFrames(accepted, (message) => {
+        readFrames(accepted, messages, (message) => {
           for (const handler of handlers) handler(message);
         }),
       ),
-    publish: (message) => frames.write(message),
+    publish(message) {
+      const pauses = writers.map(({ write }) => write(message)).filter((pause) => pause !== undefined);
+      return pauses.length === 0 ? undefined : Promise.all(pauses);
+    },
     answer: (answerTo) =>
       listen((accepted) => {
-        const answers = framesOf(accepted);
-        readFrames(accepted, (message) => answers.write(answerTo(message)));
+        const answers = framesOf(accepted, messages);
+        readFrames(accepted, messages, (message) => answers.write(answerTo(message)));
       }),
     request: (message) =>
       new Promise((resolve) => {
         take = resolve;
-        frames.write(message);
+        writers[0].write(message);
       }),
   };
   return client;
 }
 
-function framesOf(socket) {
+async function dialPeer(port) {
+  const socket = dial(Number(port), '127.0.0.1').setNoDelay();
+  await once(socket, 'connect');
+  return socket;
+}
+
+function framesOf(socket, messages) {
   let waiting = [];
   let bytes = 0;
   let scheduled = false;
@@ -60,7 +70,7 @@ function framesOf(socket) {
   };
   return {
     write(message) {
-      const body = codec.encode(message);
+      const body = messages.encode(message);
       const head = Buffer.allocUnsafe(4);
       head.writeUInt32BE(body.length);
       waiting.push(head, body);
@@ -75,7 +85,7 @@ function framesOf(socket) {
   };
 }
 
-function readFrames(socket, take) {
+function readFrames(socket, messages, take) {
   let rest = Buffer.alloc(0);
   socket.on('data', (chunk) => {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
@@ -83,7 +93,7 @@ function readFrames(socket, take) {
     while (bytes.length - at >= 4) {
       const end = at + 4 + bytes.readUInt32BE(at);
       if (end > bytes.length) break;
-      take(codec.decode(bytes.subarray(at + 4, end)));
+      take(messages.decode(bytes.subarray(at + 4, end)));
       at = end;
     }
     rest = bytes.subarray(at);

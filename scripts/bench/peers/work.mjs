@@ -1,6 +1,7 @@
 /**
- * The work of the rows between two OS processes, the same for every system: an object that the receiver looks at,
- * checked for order and count by each subscriber. The text of a message makes it about 100 B, or 1 KiB, on the wire.
+ * The work of the rows between OS processes, the same for every system: an object that the receiver looks at, checked for order
+ * and count by each subscriber, or 100 bytes of which the first four are its number. The text of an object makes it about 100 B,
+ * or 1 KiB, on the wire.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,31 +11,77 @@ process.once('disconnect', () => process.exit());
 
 const small = 'x'.repeat(80);
 const large = 'x'.repeat(1_000);
+const oneWay = { kind: 'one-way', subscribers: 1, receivers: 1, text: small };
+const publish = { kind: 'publish', receivers: 1, text: small };
+const roundTrip = { kind: 'round-trip', subscribers: 1, receivers: 1, text: small };
 
-/** Messages, subscribers and text of each row. */
+/** Messages of each row, their text or that they are bytes, and by how many OS processes with how many subscribers in all. */
 export const ROWS = {
-  'one-way-nodes': { kind: 'one-way', count: 300_000, subscribers: 1, text: small },
-  'one-way-nodes-1k': { kind: 'one-way', count: 150_000, subscribers: 1, text: large },
-  'publish-1': { kind: 'publish', count: 200_000, subscribers: 1, text: small },
-  'publish-10': { kind: 'publish', count: 100_000, subscribers: 10, text: small },
-  'publish-100': { kind: 'publish', count: 20_000, subscribers: 100, text: small },
-  'publish-1000': { kind: 'publish', count: 3_000, subscribers: 1_000, text: small },
-  'publish-10000': { kind: 'publish', count: 300, subscribers: 10_000, text: small },
-  'round-trip-nodes': { kind: 'round-trip', count: 20_000, subscribers: 1, text: small },
-  'round-trip-nodes-idle': { kind: 'round-trip', count: 300, gapMs: 10, subscribers: 1, text: small },
+  'one-way-nodes': { ...oneWay, count: 300_000 },
+  'one-way-nodes-1k': { ...oneWay, count: 150_000, text: large },
+  'one-way-nodes-bytes': { ...oneWay, kind: 'bytes', count: 400_000 },
+  'publish-1': { ...publish, count: 200_000, subscribers: 1 },
+  'publish-10': { ...publish, count: 100_000, subscribers: 10 },
+  'publish-100': { ...publish, count: 20_000, subscribers: 100 },
+  'publish-1000': { ...publish, count: 3_000, subscribers: 1_000 },
+  'publish-10000': { ...publish, count: 300, subscribers: 10_000 },
+  'publish-100-1k': { ...publish, count: 10_000, subscribers: 100, text: large },
+  'publish-1000-of-3': { ...publish, count: 3_000, subscribers: 1_000, receivers: 2 },
+  'publish-1000-of-5': { ...publish, count: 3_000, subscribers: 1_000, receivers: 4 },
+  'round-trip-nodes': { ...roundTrip, count: 20_000 },
+  'round-trip-nodes-1k': { ...roundTrip, count: 10_000, text: large },
+  'round-trip-nodes-idle': { ...roundTrip, count: 200, gapMs: 10 },
 };
 
-/** Subscribers that check what they get; `done` is called when each has had `count` messages. */
-export function checkers({ subscribers, count, text }, done) {
-  let left = subscribers;
-  return Array.from({ length: subscribers }, () => {
-    let due = 0;
+/** Bytes of a message of bytes. */
+export const MESSAGE_BYTES = 100;
+
+/** Makes a message of bytes: its number, and zeros. */
+export function numbered(n) {
+  const bytes = new Uint8Array(MESSAGE_BYTES);
+  bytes[0] = n >>> 24;
+  bytes[1] = n >>> 16;
+  bytes[2] = n >>> 8;
+  bytes[3] = n;
+  return bytes;
+}
+
+function numberOf(bytes) {
+  if (bytes.length !== MESSAGE_BYTES) throw new Error(`${bytes.length} bytes came`);
+  return (bytes[0] << 24) | (bytes[1] << 16) | (bytes[2] << 8) | bytes[3];
+}
+
+/** What each receiver does of the work. */
+export function partOf(work) {
+  return { ...work, subscribers: work.subscribers / work.receivers };
+}
+
+/** @returns what checks one message after another, and tells when it was the last. */
+export function checker({ kind, count, text }) {
+  let due = 0;
+  return (message) => {
+    const n = kind === 'bytes' ? numberOf(message) : message.n;
+    if (n !== due++) throw new Error(`message ${n} came where ${due - 1} was due`);
+    if (text !== undefined && kind !== 'bytes' && message.text.length !== text.length)
+      throw new Error(`message ${n} is not what was sent`);
+    return due === count;
+  };
+}
+
+/** Subscribers that check what they get; `done` is called when each has had all. */
+export function checkers(work, done) {
+  let left = work.subscribers;
+  return Array.from({ length: work.subscribers }, () => {
+    const check = checker(work);
     return (message) => {
-      if (message.n !== due++) throw new Error(`message ${message.n} came where ${due - 1} was due`);
-      if (message.text.length !== text.length) throw new Error(`message ${message.n} is not what was sent`);
-      if (due === count && --left === 0) done();
+      if (check(message) && --left === 0) done();
     };
   });
+}
+
+/** The message with that number. */
+export function messageOf({ kind, text }, n) {
+  return kind === 'bytes' ? numbered(n) : { n, text };
 }
 
 /** So many round trips, one at a time: the median and the 99th percentile in microseconds. */
@@ -51,24 +98,23 @@ export async function roundTrips({ count, gapMs = 0, text }, request) {
   return { p50: micros[Math.floor(count * 0.5)], p99: micros[Math.floor(count * 0.99)] };
 }
 
-/**
- * What was delivered per second, from the first send until the receiver has told that all is there, and the peak RSS
- * of both OS processes in bytes.
- */
-export async function deliveries({ count, subscribers }, send, told) {
+/** What was delivered per second, from the first send until every receiver has told that all is there. */
+export async function deliveries({ count, subscribers }, send, receivers) {
   const startedAt = performance.now();
   await send();
-  const { peakRss } = await told;
-  const perSecond = (count * subscribers) / ((performance.now() - startedAt) / 1_000);
-  return { perSecond, peakRss: peakRss + peakRssNow() };
+  await Promise.all(receivers.map(({ told }) => told));
+  return (count * subscribers) / ((performance.now() - startedAt) / 1_000);
 }
 
-export function peakRssNow() {
-  return process.resourceUsage().maxRSS * 1_024;
+/**
+ * The receiving OS processes: `url` run again with `args` and a number, which says `{ ready }`, and then anything when all that
+ * is for it is there.
+ */
+export function startReceivers({ receivers }, url, args) {
+  return Promise.all(Array.from({ length: receivers }, (_, number) => startReceiver(url, [...args, String(number)])));
 }
 
-/** The receiving OS process: `url` run again, which says `{ ready }`, and then `{ peakRss }` when all is there. */
-export async function startReceiver(url, args) {
+async function startReceiver(url, args) {
   const child = fork(url, args);
   const failed = once(child, 'exit').then(([code]) => {
     if (code !== 0) throw new Error(`the receiver ended with ${code}`);
