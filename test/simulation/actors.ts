@@ -54,6 +54,8 @@ export class Actor {
   readonly watches = new Map<Ref, Watch>();
   /** By process: links made by this one, less those that an exit or an unlink has ended. */
   readonly links = new Map<Pid, number>();
+  /** Others that have unlinked it: a link that it makes before it hears of that counts for nothing, and need not end. */
+  readonly unlinkedBy = new Set<Pid>();
   /** The last numbers by sender, of messages and of publishes. */
   readonly heard = new Map<string, number>();
   /** How much it has heard of each since that was last forgotten. */
@@ -284,13 +286,14 @@ function act(world: Stage, actor: Actor, step: Load): void {
       return self.exitProcess((target as Actor).pid, TOLD_TO_EXIT);
     case 'link': {
       const { pid } = target as Actor;
-      actor.links.set(pid, (actor.links.get(pid) ?? 0) + 1);
+      if (!actor.unlinkedBy.has(pid)) add(actor.links, pid, 1);
       for (const bond of [bondOf(actor.pid, pid), bondOf(pid, actor.pid)]) add(world.bonds, bond, 1);
       return self.link(pid);
     }
     case 'unlink':
       actor.links.delete((target as Actor).pid);
       (target as Actor).links.delete(actor.pid);
+      (target as Actor).unlinkedBy.add(actor.pid);
       return self.unlink((target as Actor).pid);
     case 'monitor':
       return monitor(actor, target as Actor);
@@ -356,6 +359,8 @@ function subscribeReady(world: Stage, actor: Actor, channel: string): void {
       world.note(() => `${actor.pid} is acknowledged on ${channel}`);
       for (const { peer, here, there } of peers) {
         const isSame = life.up.get(peer.name) === here && peer.up.get(life.name) === there;
+        // A node that stops ends its subscriptions before its threads hear of anything.
+        if (!life.isRunning) continue;
         if (actor.hasEnded || !peer.isRunning || !isSame || peer.pg.members(channel).includes(actor.pid)) continue;
         world.fail(`${actor.pid} is acknowledged on ${channel}, and ${peer.name} does not list it`);
       }

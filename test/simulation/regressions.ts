@@ -30,4 +30,54 @@ export const regressions: readonly Regression[] = [
       steps: [{ at: 2_484, do: 'freeze', host: 2, thread: 0, ms: 3_000 }],
     },
   },
+  {
+    what: 'who is acknowledged while its own node stops is no longer listed, and need not be',
+    plan: {
+      ...PLAN,
+      seed: 30_907,
+      hosts: 2,
+      threads: 2,
+      isMeshKnown: false,
+      dataBudget: 2_000,
+      heldBudget: 1,
+      endMs: 3_000,
+      steps: [
+        { at: 2_209, do: 'bridge', host: 0, other: 1, ms: 1_000 },
+        { at: 2_242, do: 'spawn', actor: 5, host: 1, place: 2 },
+        { at: 2_754, do: 'subscribeReady', actor: 5, channel: 'y' },
+        { at: 2_853, do: 'stop', host: 1, ms: 1_000 },
+      ],
+    },
+  },
+  {
+    what: 'a peer may be called silent before what was held up has been sent again',
+    plan: {
+      ...PLAN,
+      seed: 60_320,
+      isMeshKnown: false,
+      endMs: 3_000,
+      steps: [
+        { at: 861, do: 'call', actor: 0, host: 1 },
+        { at: 1_831, do: 'freeze', host: 0, thread: 'all', ms: 1_000 },
+        { at: 2_250, do: 'partition', hosts: [0], oneWay: true, ms: 1_000 },
+        { at: 2_332, do: 'lose', host: 1, other: 2, how: 'silent' },
+      ],
+    },
+  },
+  {
+    what: 'a link that crosses an unlink of the other end counts for nothing, and has no end to be told of',
+    plan: {
+      ...PLAN,
+      seed: 67_435,
+      endMs: 3_000,
+      steps: [
+        { at: 23, do: 'spawn', actor: 0, host: 0, place: 1 },
+        { at: 837, do: 'spawn', actor: 3, host: 1, place: 'home' },
+        { at: 892, do: 'link', actor: 3, to: 0 },
+        { at: 2_181, do: 'link', actor: 0, to: 3 },
+        { at: 2_181, do: 'unlink', actor: 3, to: 0 },
+        { at: 2_397, do: 'crash', host: 1, how: 'late', ms: 100 },
+      ],
+    },
+  },
 ];

@@ -21,7 +21,7 @@ test('the same seed gives the same run, line by line, whatever ran before', asyn
   }
 });
 
-test.for(regressions)('$what', async ({ plan }) => {
+test.for(regressions.map(({ what, plan }) => [what, plan] as const))('%s', async ([, plan]) => {
   expect((await run(api, plan)).violation).toBeUndefined();
 });
 

@@ -58,6 +58,8 @@ export class Stream {
   #waiting: Write[] = [];
   #underWay = 0;
   #isScheduled = false;
+  /** When the next of what is under way arrives; what was held up is sent again later than it was due. */
+  #arrivesAt = 0;
   #finWanted = false;
   /** Nothing that is written arrives any more. */
   #dead: Notice | undefined;
@@ -78,7 +80,7 @@ export class Stream {
   /** Whether bytes have arrived that the receiver has not read. */
   get hasUnread(): boolean {
     const [next] = this.#items;
-    return next?.type === 'data' && next.readyAt <= this.#world.timeline.now && !this.way.blocked;
+    return next?.type === 'data' && this.#arrivesAt <= this.#world.timeline.now && !this.way.blocked;
   }
 
   get hasUnwritten(): boolean {
@@ -183,7 +185,8 @@ export class Stream {
     if (next === undefined || this.#isScheduled || this.way.parked.has(this)) return;
     this.#isScheduled = true;
     const { timeline, loop } = this.#world;
-    timeline.after(next.readyAt + moreMs - timeline.now, this.to?.loop ?? loop, () => this.#arrive());
+    this.#arrivesAt = next.readyAt + moreMs;
+    timeline.after(this.#arrivesAt - timeline.now, this.to?.loop ?? loop, () => this.#arrive());
   }
 
   #arrive(): void {
