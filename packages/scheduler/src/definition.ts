@@ -21,9 +21,6 @@ export type ProcessBody<Args extends readonly unknown[]> = (
   ...args: Args
 ) => void | MessageHandler | Promise<void | MessageHandler>;
 
-/** What a process does when its turn comes for the first time: it runs its body. */
-export type Start = () => void | MessageHandler | Promise<void | MessageHandler>;
-
 /** A process that any thread can start. Made by {@link defineProcess}. */
 export interface ProcessDefinition<Args extends readonly unknown[] = readonly unknown[]> {
   readonly kind: 'process';

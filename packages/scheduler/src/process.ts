@@ -5,7 +5,7 @@
  * Either way it runs only from its thread's run queue, for a bounded number of messages at a time, so that a
  * busy process cannot keep others from running. What ends it is the runtime's business: `signals.ts`.
  */
-import type { MessageHandler, ProcessDefinition, Start } from './definition.js';
+import type { MessageHandler, ProcessDefinition } from './definition.js';
 import type { Timer } from './environment.js';
 import { ReceiveTimeoutError } from './errors.js';
 import { reasonOfThrown } from './exit-reason.js';
@@ -19,6 +19,7 @@ import type { ProcessHost } from './process-host.js';
 import type { Condition, ReceiveOptions } from './receive.js';
 import { MESSAGES_PER_RUN, type Runnable } from './run-queue.js';
 import type { Monitored } from './signal.js';
+import type { Start } from './start.js';
 
 /** Thrown to unwind a body that called `self.exit`; the process is finished before it is thrown. */
 export const UNWIND = Symbol('process exit');
@@ -104,8 +105,7 @@ export class Process implements Runnable {
 
   /** Messages in its mailbox. */
   get queuedMessages(): number {
-    if (this.#mailbox !== undefined) return this.#mailbox.length;
-    return this.#only === NOTHING ? 0 : 1;
+    return this.#mailbox?.length ?? (this.#only === NOTHING ? 0 : 1);
   }
 
   /** Bytes in its mailbox, as far as they are known. */
@@ -125,7 +125,7 @@ export class Process implements Runnable {
     return this.#mailbox === undefined ? 0 : this.#mailbox.dropped;
   }
 
-  /** Runs `start` when the process's turn comes: the first instruction of its body. */
+  /** Runs `start` when the process's turn comes. */
   begin(start: Start): void {
     this.#start = start;
     this.#host.ready(this);
@@ -316,7 +316,7 @@ export class Process implements Runnable {
   #runStart(start: Start): void {
     this.#start = undefined;
     try {
-      const started = start();
+      const started = start.run(this);
       if (started instanceof Promise) {
         started.then(
           (handler) => this.#started(handler),

@@ -19,6 +19,7 @@ import { HOME, type Runtime } from './runtime.js';
 import type { AttachedProcess, LocalSpawnOptions, SpawnOptions } from './self.js';
 import { addLink, addMonitor } from './signals.js';
 import type { CodeAddress } from './spawn-desk.js';
+import { Start } from './start.js';
 import type { SpawnControl, SpawnSettings } from './threads/parcel.js';
 import type { Placement } from './threads/placement.js';
 import { resourceLimits, type ThreadResourceLimits } from './threads/resource-limits.js';
@@ -280,7 +281,7 @@ export class Spawner {
 
   async #nameOrFail(process: Process, name: string | Via): Promise<void> {
     try {
-      await new ProcessSelf(this.#runtime, process, this, this.#services).register(name);
+      await this.#selfOf(process).register(name);
       const text = typeof name === 'string' ? name : name.name;
       if (!process.alive) throw new SpawnError(`the process was ended before it had started as "${text}"`);
     } catch (error) {
@@ -313,9 +314,10 @@ export class Spawner {
   }
 
   #begin(process: Process, body: ProcessBody<never>, args: readonly unknown[]): void {
-    const self = new ProcessSelf(this.#runtime, process, this, this.#services);
-    process.begin(() => body(self, ...(args as never)));
+    process.begin(new Start(this.#selfOf, body, args));
   }
+
+  readonly #selfOf = (process: Process): ProcessSelf => new ProcessSelf(this.#runtime, process, this, this.#services);
 
   #take(request: number): PendingSpawn | undefined {
     const pending = this.#pending.get(request);
