@@ -64,15 +64,21 @@ export class Signals {
     process.release();
     if (this.#unlinking.size > 0) this.#unlinking.delete(pid);
     this.#host.remove(process, reason);
-    for (const to of links ?? []) this.#queue.push({ type: 'exit', from: pid, to, reason, linked: true });
-    for (const [ref, to] of watchers ?? []) this.#queue.push({ type: 'down', from: pid, to, ref, reason });
-    for (const [ref, { pid: to }] of monitors ?? []) {
-      if (to !== undefined) this.#queue.push({ type: 'demonitor', from: pid, to, ref });
-    }
+    if (links !== undefined)
+      for (const to of links) this.#queue.push({ type: 'exit', from: pid, to, reason, linked: true });
+    if (watchers !== undefined)
+      for (const [ref, to] of watchers) this.#queue.push({ type: 'down', from: pid, to, ref, reason });
+    if (monitors !== undefined) this.#endMonitors(pid, monitors);
     process.links = undefined;
     process.monitors = undefined;
     process.watchers = undefined;
     this.#drain();
+  }
+
+  #endMonitors(from: Pid, monitors: ReadonlyMap<Ref, Monitored>): void {
+    for (const [ref, { pid: to }] of monitors) {
+      if (to !== undefined) this.#queue.push({ type: 'demonitor', from, to, ref });
+    }
   }
 
   link(process: Process, to: Pid): void {

@@ -115,7 +115,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   'a process that ends leaves its links alone': {
     file: 'signals.js',
-    from: 'for (const to of links ?? [])',
+    from: 'for (const to of links)',
     to: 'for (const to of [])',
     foundBy: 'I26:',
   },
