@@ -48,11 +48,11 @@ function tableOf(group, results) {
 function linesOf({ row, runs, entrants }) {
   return entrants.map(({ name, median, min, max, ratio, peakRss, failed }, at) => {
     const title = at === 0 ? `**${row.title}** (\`${row.name}\`)` : '';
-    const range = runs === 1 ? 'one run' : failed ? '' : `${row.show(min)} … ${row.show(max)}`;
+    const range = failed ? '' : runs === 1 ? 'one run' : `${row.show(min)} … ${row.show(max)}`;
     const memory = peakRss === undefined ? '' : `${(peakRss / 2 ** 20).toFixed(0)} MiB`;
     const better = ratio === undefined ? '' : `${ratio.toPrecision(2)} ×`;
     const who = at === 0 ? `**${name}**` : name;
-    const cells = [title, who, failed === undefined ? row.show(median) : failed, range, better, memory];
+    const cells = [title, who, failed === undefined ? row.show(median) : 'failed', range, better, memory];
     return `| ${cells.map(cell).join(' | ')} |`;
   });
 }

@@ -40,7 +40,7 @@ async function takeTurn(entrant) {
   try {
     entrant.taken.push(await entrant.run());
   } catch (error) {
-    entrant.failed = `failed: ${error.message}`;
+    entrant.failed = `failed: ${error.message.trim().replaceAll(/\s+/g, ' ')}`;
   }
 }
 

@@ -3,7 +3,7 @@
  * receive or subscribe are processes on a thread of their node.
  */
 import { startNode } from 'liminal-node';
-import { deliveries, partOf, ROWS, startReceivers } from './peers/work.mjs';
+import { deliveries, partOf, startReceivers, workOf } from './peers/work.mjs';
 import {
   echo,
   pacedByteCounter,
@@ -15,7 +15,7 @@ import {
 } from './processes.mjs';
 
 const [row, role, number] = process.argv.slice(2);
-const work = ROWS[row];
+const work = workOf(row, 'liminal');
 const part = partOf(work);
 const isReceiver = role === 'receiver';
 const node = await startNode({
@@ -25,6 +25,9 @@ const node = await startNode({
   mailbox: { maxItems: 1e7, maxBytes: 1e9 },
 });
 const me = node.attach();
+
+/** A megabyte of messages, well below what may wait for a peer. */
+const BETWEEN_FLUSHES = Math.floor(1e6 / (work.text.length + 20));
 
 const messages = async (count) => {
   for (let n = 0; n < count; n++) await me.receive();
@@ -71,7 +74,7 @@ const sending = {
       for (let n = 0; n < work.count; n++) {
         const { dropped } = await channel.publish({ n, text: work.text });
         if (dropped > 0) throw new Error(`publish ${n} was dropped`);
-        if (n % 10_000 === 9_999) await node.distribution.flush();
+        if (n % BETWEEN_FLUSHES === 0) await node.distribution.flush();
       }
     };
     return deliveries(work, publish, receivers);

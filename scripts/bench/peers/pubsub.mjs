@@ -2,10 +2,10 @@
  * `node pubsub.mjs SYSTEM ROW`: a row over NATS, Redis, Moleculer or plain TCP, as JSON. One OS process sends, others
  * receive; where the system has a server, that is one more. A client is given as many messages as it takes at once.
  */
-import { checkers, deliveries, messageOf, partOf, ROWS, roundTrips, startReceivers } from './work.mjs';
+import { checkers, deliveries, messageOf, partOf, roundTrips, startReceivers, workOf } from './work.mjs';
 
 const [system, row, role, address, number] = process.argv.slice(2);
-const work = ROWS[row];
+const work = workOf(row, system);
 const isBytes = work.kind === 'bytes';
 const { open, startServer } = await import(`./${system}.mjs`);
 
