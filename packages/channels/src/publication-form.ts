@@ -22,6 +22,8 @@ import {
 import type { EnvelopeHead } from './envelope.js';
 import { checkHead, MAX_ID_BYTES } from './publication.js';
 
+export const DEFAULT_CONTENT_TYPE = 'application/cbor';
+
 /** Forms that are remembered, on the way out and of each peer; one more, and the memory starts afresh. */
 const MAX_REMEMBERED = 1_000;
 
@@ -105,7 +107,8 @@ export class PublicationForm {
 
 /** Of the publishes of this node. */
 export class OutgoingForms {
-  readonly #forms = new Map<string, Map<Pid, PublicationForm>>();
+  /** By channel, and then by publisher and content type. */
+  readonly #forms = new Map<string, Map<string, PublicationForm>>();
   #size = 0;
   /** Mostly the next publish is of the same form as the last. */
   #last: PublicationForm | undefined;
@@ -114,24 +117,26 @@ export class OutgoingForms {
   get(channel: string, publisher: Pid, contentType: string): PublicationForm {
     const last = this.#last;
     if (last?.publisher === publisher && last.channel === channel && last.contentType === contentType) return last;
-    let form = this.#forms.get(channel)?.get(publisher);
-    if (form?.contentType !== contentType) {
+    // No pid has a space in it.
+    const key = contentType === DEFAULT_CONTENT_TYPE ? publisher : `${publisher} ${contentType}`;
+    let form = this.#forms.get(channel)?.get(key);
+    if (form === undefined) {
       form = new PublicationForm({ channel, publisher, contentType });
-      this.#remember(form);
+      this.#remember(key, form);
     }
     this.#last = form;
     return form;
   }
 
-  #remember(form: PublicationForm): void {
+  #remember(key: string, form: PublicationForm): void {
     if (this.#size === MAX_REMEMBERED) {
       this.#forms.clear();
       this.#size = 0;
     }
-    const ofChannel = this.#forms.get(form.channel) ?? new Map<Pid, PublicationForm>();
-    if (!ofChannel.has(form.publisher)) this.#size++;
-    ofChannel.set(form.publisher, form);
+    const ofChannel = this.#forms.get(form.channel) ?? new Map<string, PublicationForm>();
+    ofChannel.set(key, form);
     this.#forms.set(form.channel, ofChannel);
+    this.#size++;
   }
 }
 
@@ -152,7 +157,10 @@ export class IncomingForms {
     return form;
   }
 
-  /** @param head of a publication that was read the long way. */
+  /**
+   * Of one content type for each publisher and channel: others go on by the long way.
+   * @param head of a publication that was read that way.
+   */
   learn(source: NodeLife, bytes: Buffer, head: EnvelopeHead): void {
     const key = keyOf(bytes);
     if (key === undefined || head.parents.length > 0 || head.trace !== undefined) return;
@@ -161,8 +169,7 @@ export class IncomingForms {
       forms = new Map();
       this.#forms.set(source, forms);
     }
-    forms.set(key, new PublicationForm(head));
-    this.#last = undefined;
+    if (!forms.has(key)) forms.set(key, new PublicationForm(head));
   }
 }
 

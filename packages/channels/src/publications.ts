@@ -15,7 +15,7 @@ import {
 import type { EnvelopeHead } from './envelope.js';
 import type { Publication } from './observer.js';
 import { checkHead, decodePublication, encodePublication, envelopeBytes } from './publication.js';
-import { IncomingForms, OutgoingForms, type PublicationForm } from './publication-form.js';
+import { DEFAULT_CONTENT_TYPE, IncomingForms, OutgoingForms, type PublicationForm } from './publication-form.js';
 import type { PublishOptions } from './receipt.js';
 
 /** One for local subscribers as well. */
@@ -23,8 +23,6 @@ export interface OutgoingPublication extends Publication {
   /** What local subscribers are given; made when it is asked for. */
   readonly message: Multicast;
 }
-
-const DEFAULT_CONTENT_TYPE = 'application/cbor';
 
 /** Makes the publications of this node, and their ids. */
 export class PublicationWriter {

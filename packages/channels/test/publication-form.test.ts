@@ -152,6 +152,22 @@ describe('a publication of a peer', () => {
     }
   });
 
+  it('of several content types in turn is read as it is, and so are those on their way out', () => {
+    const reader = new PublicationReader();
+    const writer = new PublicationWriter(source, { ...systemEnvironment, wallNow: () => 5 });
+    for (let number = 0; number < 9; number++) {
+      const contentType = ['application/cbor', 'text/plain', 'application/json'][number % 3] as string;
+      const { publisher } = example;
+      const publication = writer.publication('orders', encodeValue(number), { contentType }, publisher);
+      const head = { channel: 'orders', publisher, timestamp: 5, parents: [], contentType };
+      const envelope = { id: `b@127.0.0.1/25/${number}`, ...head, payload: number };
+      expect(publication.message.value).toEqual(envelope);
+      const { message } = reader.read(source, publication.encode());
+      expect(message.value).toEqual(envelope);
+      expect(message instanceof FormedMessage).toBe(number > 0 && number % 3 === 0);
+    }
+  });
+
   it('is told from others of many publishers, and of many channels', () => {
     const reader = new PublicationReader();
     for (let round = 0; round < 2; round++) {
