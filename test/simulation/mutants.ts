@@ -228,7 +228,7 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
   'a drop over the budget is not counted': [
     {
       file: 'distribution/live-session.js',
-      from: 'count(this.#counters.dropped, reason);',
+      from: 'count(this.#counters.dropped, reason, messages);',
       to: '',
     },
   ],
