@@ -3,17 +3,19 @@
  * came at the other end; and messages that processes sent against those that others heard, and the drops that were counted.
  */
 import { FrameType, type MembershipEvent } from '@liminal-node/distribution';
+import { messagesIn } from '@liminal-node/scheduler';
 import type { Cluster } from './cluster.js';
 import type { Network, Wire } from './network.js';
 import { isAlive } from './quiet.js';
 import type { End } from './wire.js';
 
-/** Signals that are messages, by their first byte: to a pid, to a name, offered. */
-const MESSAGES = new Set([1, 2, 9]);
+/** Signals that are messages, by their first byte: to a pid, to a name, offered, in a block. */
+const MESSAGES = new Set([1, 2, 9, 17]);
 
-/** Whether a frame is of the data lane, whose loss is counted. */
-export function isData(type: number, body: Uint8Array): boolean {
-  return type === FrameType.PUBLISH || (type === FrameType.SIGNAL && MESSAGES.has(body[0] ?? 0));
+/** Messages of the data lane in a frame, the loss of which is counted. */
+export function dataIn(type: number, body: Uint8Array): number {
+  if (type === FrameType.PUBLISH) return 1;
+  return type === FrameType.SIGNAL && MESSAGES.has(body[0] ?? 0) ? messagesIn(body) : 0;
 }
 
 /** What is wrong with the end of a session: its books, or the verdict that ended it. */
@@ -22,7 +24,7 @@ export function faultOfDown(network: Network, end: End | undefined, event: Membe
   const { session, reason } = event;
   const { queued, written, dropped, uncertain } = session.traffic;
   if (queued !== written + dropped + uncertain) {
-    return `took ${queued} frames for ${session.node}, and says ${written} written, ${dropped} dropped, ${uncertain} uncertain`;
+    return `took ${queued} messages for ${session.node}, and says ${written} written, ${dropped} dropped, ${uncertain} uncertain`;
   }
   const isVerdict = reason === 'silent' || reason === 'no sign of life';
   if (isVerdict && end !== undefined && network.towards(end)?.hasUnread === true) {
@@ -48,7 +50,7 @@ export function restingBooks({ network, living }: Cluster): string | undefined {
       if (to.dataReceived > most) return `${name} has handed over ${written}, and ${to.dataReceived} came`;
       const isUp = current.has(from.session) && current.has(to.session);
       if (isUp && (queued !== written || written !== to.dataReceived)) {
-        return `${name} took ${queued} frames and wrote ${written}, and ${to.dataReceived} came`;
+        return `${name} took ${queued} messages and wrote ${written}, and ${to.dataReceived} came`;
       }
     }
   }

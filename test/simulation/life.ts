@@ -12,7 +12,7 @@ import type { Pg, PgTuning } from '@liminal-node/pg';
 import type { NodeName, Scheduler, SchedulerOptions, SignalEndpoint } from '@liminal-node/scheduler';
 import { TimedWorld } from './agenda.js';
 import type { Api } from './api.js';
-import { faultOfDown, isData } from './ledger.js';
+import { dataIn, faultOfDown } from './ledger.js';
 import { Network } from './network.js';
 import type { Loop, Timeline } from './timeline.js';
 import type { End } from './wire.js';
@@ -165,16 +165,14 @@ export class Life {
         if (this.up.get(session.node) !== session) {
           fail(`${this.name} is given a frame ${type} of session ${session.id} with ${session.node}, which is not up`);
         }
-        if (isData(type, body)) {
-          const end = this.#ends.get(session);
-          if (end !== undefined) end.dataReceived++;
-        }
+        const end = this.#ends.get(session);
+        if (end !== undefined) end.dataReceived += dataIn(type, body);
         handler(session, body);
       });
     const send = distribution.send.bind(distribution);
     const counting: Distribution['send'] = (...args) => {
       const outcome = send(...args);
-      if (outcome === 'dropped') this.dropped++;
+      if (outcome === 'dropped') this.dropped += args[5] ?? 1;
       return outcome;
     };
     return Object.assign(distribution, { onFrame, send: counting });

@@ -235,7 +235,7 @@ export class End {
   isOpen = true;
   /** When bytes came for the last time. */
   lastDataAt = 0;
-  /** The session that it carries, and the frames of the data lane that have come on it. */
+  /** The session that it carries, and the messages of the data lane that have come on it. */
   session: Session | undefined;
   dataReceived = 0;
   readonly #timeline: Timeline;
