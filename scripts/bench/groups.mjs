@@ -97,12 +97,18 @@ else {
     const [{ listen }] = await once(child, 'message');
     node.distribution.connect(listen);
     for await (const { type, session } of node.membership()) if (type === 'up' && session.node === name) break;
+    // One order at a time: an answer does not say which it is for.
+    let last = Promise.resolve();
+    const perform = async (order, count) => {
+      child.send({ order, count });
+      const [answer] = await once(child, 'message');
+      return answer;
+    };
     return {
       child,
-      async do(order, count) {
-        child.send({ order, count });
-        const [answer] = await once(child, 'message');
-        return answer;
+      do(order, count) {
+        last = last.then(() => perform(order, count));
+        return last;
       },
     };
   }

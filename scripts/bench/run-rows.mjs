@@ -25,7 +25,7 @@ async function measure(row, runs) {
     { name: 'Liminal', run: row.run },
     ...Object.entries(row.peers ?? {}).map(([name, run]) => ({ name, run })),
   ];
-  const entrants = all.map((entrant) => ({ ...entrant, taken: [], failed: undefined }));
+  const entrants = all.map((entrant) => ({ ...entrant, show: row.show, taken: [], failed: undefined }));
   const turns = Array.from({ length: runs }, () => entrants).flat();
   if (row.together) await Promise.all(turns.map(takeTurn));
   else for (const entrant of turns) await takeTurn(entrant);
@@ -38,7 +38,10 @@ async function measure(row, runs) {
 async function takeTurn(entrant) {
   if (entrant.failed !== undefined) return;
   try {
-    entrant.taken.push(await entrant.run());
+    const taken = await entrant.run();
+    // A figure that is not whole fails here, and not where the row is printed.
+    entrant.show(taken.figure);
+    entrant.taken.push(taken);
   } catch (error) {
     entrant.failed = `failed: ${error.message.trim().replaceAll(/\s+/g, ' ')}`;
   }
