@@ -62,8 +62,7 @@ export function schedule({ seed, durationMs, nodes, networks }: ScheduleOptions)
     const lasts = AT_ONCE.has(kind) ? 0 : moment;
     const isOfPair = (PAIR_FAULTS as readonly string[]).includes(kind);
     const touched = isOfPair ? [pairOf(node, peer)] : [String(node), ...pairsOf(node, nodes)];
-    const needed = isOfPair ? [pairOf(node, peer), String(node), String(peer)] : touched;
-    if (needed.some((each) => (busyUntil.get(each) ?? 0) > at)) continue;
+    if (touched.some((each) => (busyUntil.get(each) ?? 0) > at)) continue;
     for (const each of touched) busyUntil.set(each, at + lasts);
     faults.push({ kind, at, lasts: Math.min(lasts, durationMs - at), node, peer });
   }
