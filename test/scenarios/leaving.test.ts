@@ -4,6 +4,7 @@ import { type Envelope, type MembershipEvent, startNode } from 'liminal-node';
 import { describe, expect, it } from 'vitest';
 import { startNodeProcess } from '../support/cli.js';
 import { COOKIE, LOADER, numbersBelow, until } from '../support/cluster.js';
+import { startProxiedCluster, viewsEqual } from '../support/proxied-cluster.js';
 
 const APP = fileURLToPath(new URL('../support/cluster-load-app.ts', import.meta.url));
 
@@ -43,5 +44,29 @@ describe('SIGTERM under load', () => {
     await until('b has seen it go', () => events.length > 0);
     expect(events.map(({ type, session }) => `${type} ${session.node}`)).toEqual([`down ${a.name}`]);
     expect(events[0]).toMatchObject({ reason: 'left' });
+  });
+});
+
+describe('a node that drains', () => {
+  it('takes what its peers publish for as long as they have not acknowledged that it leaves (A27)', async () => {
+    const timeouts = { heartbeatTimeoutMs: 120_000, writeTimeoutMs: 120_000, leaveTimeoutMs: 100_000 };
+    await using cluster = await startProxiedCluster(2, { distribution: timeouts, drainTimeoutMs: 120_000 });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    const received: number[] = [];
+    const subscription = a.channel<number>('numbers').subscribe();
+    void (async () => {
+      for await (const { payload } of subscription) received.push(payload);
+    })();
+    await viewsEqual(cluster.nodes);
+    const heal = cluster.network.partOneWay(0, 1);
+    const draining = a.drain();
+    // Nothing that a says comes to b, which still counts on it.
+    for (let number = 0; number < 100; number++) {
+      expect(await b.channel('numbers').publish(number)).toEqual({ local: 0, nodes: 1, dropped: 0 });
+      await until('a is given it', () => received.length > number);
+    }
+    heal();
+    expect(await draining).toMatchObject({ cut: [] });
+    expect(received).toEqual(numbersBelow(100));
   });
 });
