@@ -15,7 +15,12 @@ const names = (count) => Array.from({ length: count }, (_, n) => `group ${n}`);
 
 if (row === 'peer') await bePeer();
 else {
-  const node = await startNode({ name: 'a@127.0.0.1', threads: 0, cookie });
+  const node = await startNode({
+    name: 'a@127.0.0.1',
+    threads: 0,
+    cookie,
+    groups: row === 'groups-snapshot' ? { maxKeptJoins: 0 } : {},
+  });
   const peer = await startPeer('b@127.0.0.1');
   const rows = {
     'groups-join': () => seen(() => peer.do('join', GROUPS), GROUPS),

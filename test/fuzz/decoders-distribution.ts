@@ -163,6 +163,17 @@ function pgFrame(chance: Chance): Uint8Array {
       changes: chance.list(4, () => ({ group: group(), ...member(chance.below(3)) })),
     }),
     () => ({
+      type: 'have',
+      life: chance.number(48),
+      held: chance.isOneIn(2) ? undefined : { life: chance.number(48), version: chance.number(48) },
+    }),
+    () => ({
+      type: 'resume',
+      from: chance.number(16),
+      version: 0x10000 + chance.number(32),
+      changes: chance.list(4, () => ({ group: group(), ...member(chance.below(3)) })),
+    }),
+    () => ({
       type: 'snapshot',
       version: chance.number(48),
       part: chance.number(32),
@@ -170,7 +181,7 @@ function pgFrame(chance: Chance): Uint8Array {
       groups: chance.list(4, () => ({ group: group(), members: members() })),
     }),
   ])();
-  const types = { snapshot: 40, update: 41, resync: 42 } as const;
+  const types = { snapshot: 40, update: 41, resync: 42, have: 170, resume: 171 } as const;
   return Buffer.concat([Uint8Array.of(types[frame.type]), encodePgFrame(chance.text(), frame)]);
 }
 

@@ -48,5 +48,7 @@ export const DECODER_OF: Readonly<Record<keyof typeof FrameType, string>> = {
   PUBLISH: 'publication',
   PG_ASK: 'pg',
   PG_ACK: 'pg',
+  PG_HAVE: 'pg',
+  PG_RESUME: 'pg',
   GLOBAL_NAMES: 'global-names',
 };

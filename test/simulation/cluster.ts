@@ -153,7 +153,11 @@ export class Cluster implements Stage {
         ...(plan.dataBudget !== undefined && { maxDataQueueBytes: plan.dataBudget }),
         ...(plan.controlBudget !== undefined && { maxControlQueueBytes: plan.controlBudget }),
       },
-      groups: plan.heldBudget === undefined ? {} : { burstBytes: 200, maxHeldBytes: plan.heldBudget },
+      // So that who comes back is told sometimes what it missed, and sometimes everything.
+      groups: {
+        maxLoggedChanges: 4,
+        ...(plan.heldBudget !== undefined && { burstBytes: 200, maxHeldBytes: plan.heldBudget }),
+      },
       scheduler: {},
       fail: (what) => this.fail(what),
       note: (what) => this.note(what),

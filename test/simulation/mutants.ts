@@ -60,14 +60,38 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
   'a snapshot adds to what was known, and replaces nothing': [
     {
       file: 'pg/group-state.js',
-      from: 'return tell(this.remote.replace(view, groups, joins));',
-      to: `for (const [group, members] of view.groups) {
+      from: 'view.kept = undefined; view.awaiting = false; view.version = version; return tell(this.remote.replace(view, groups, joins));',
+      to: `for (const [group, members] of [...view.groups, ...(view.kept?.groups ?? [])]) {
         members.forEach((pid, count) => {
           if (!groups.has(group)) groups.set(group, new MemberCounts());
           if (groups.get(group).joinsOf(pid) === 0) groups.get(group).set(pid, count);
         });
       }
+      view.kept = undefined; view.awaiting = false; view.version = version;
       return tell(this.remote.replace(view, groups, joins));`,
+    },
+  ],
+  'what was kept of an earlier life of a node counts for the next': [
+    { file: 'pg/kept-views.js', from: 'return view?.creation === creation ? view : undefined;', to: 'return view;' },
+    { file: 'pg/group-state.js', from: 'if (view.kept?.life !== frame.life) view.kept = undefined;', to: '' },
+    {
+      file: 'pg/group-state.js',
+      from: 'const held = frame.held?.life === this.#life ? frame.held : undefined;',
+      to: 'const { held } = frame;',
+    },
+  ],
+  'what was kept of a peer goes on from the next number': [
+    {
+      file: 'pg/group-state.js',
+      from: '{ node, creation, life, version, groups, joins } : view.kept;',
+      to: '{ node, creation, life, version: version + 1, groups, joins } : view.kept;',
+    },
+  ],
+  'what a peer missed is told from the next number on': [
+    {
+      file: 'pg/local-updates.js',
+      from: 'this.#log.slice(this.#log.length - behind)',
+      to: 'this.#log.slice(this.#log.length - behind + 1)',
     },
   ],
   'a down is told a turn late': [
@@ -117,8 +141,8 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
     },
     {
       file: 'pg/group-state.js',
-      from: 'const view = this.remote.view(session); if (view === undefined) return this.#notCurrent(session); return tell(this.remote.close(view));',
-      to: 'const view = this.remote.viewOf(session.node); return view === undefined ? [] : tell(this.remote.close(view));',
+      from: 'const view = this.remote.view(session); if (view === undefined) return this.#notCurrent(session); return this.#close(view);',
+      to: 'const view = this.remote.viewOf(session.node); return view === undefined ? [] : this.#close(view);',
     },
   ],
   'each side of a crossing takes the other': [

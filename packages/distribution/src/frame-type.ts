@@ -46,6 +46,10 @@ export const FrameType = {
   /** Have you taken in all that I told of my groups, up to this version? */
   PG_ASK: 168,
   PG_ACK: 169,
+  /** What I hold of your groups from an earlier session; only for a peer that announced the feature, as PG_RESUME. */
+  PG_HAVE: 170,
+  /** What happened to my groups since then. */
+  PG_RESUME: 171,
   /** What nodes tell one another about global names; optional. */
   GLOBAL_NAMES: 184,
 } as const;

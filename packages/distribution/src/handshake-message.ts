@@ -34,9 +34,12 @@ export const FEATURE = {
   spawn: 4,
   /** Tells how many bytes of fragments it has read, and waits for being told. */
   pace: 8,
+  /** Says what it holds of the groups of an earlier session, and takes what it lacks alone. */
+  resumeGroups: 16,
 } as const;
 
-export const FEATURES: number = FEATURE.fragments | FEATURE.losses | FEATURE.spawn | FEATURE.pace;
+export const FEATURES: number =
+  FEATURE.fragments | FEATURE.losses | FEATURE.spawn | FEATURE.pace | FEATURE.resumeGroups;
 
 /** The cap on a frame before the peer is known. */
 export const MAX_HANDSHAKE_FRAME_BYTES = 1_024;

@@ -61,6 +61,7 @@ export class LiveSession implements Session, FrameOwner {
   readonly address: string | null;
   readonly upSince: number;
   readonly takesSpawns: boolean;
+  readonly resumesGroups: boolean;
   readonly maxBodyBytes: number;
   readonly token: Uint8Array;
   readonly dialledByUs: boolean;
@@ -109,6 +110,7 @@ export class LiveSession implements Session, FrameOwner {
     this.#connection = connection;
     this.#frameDeadline = new FrameDeadline(settings.frameTimeoutMs);
     this.takesSpawns = (peer.features & FEATURE.spawn) !== 0;
+    this.resumesGroups = (peer.features & FEATURE.resumeGroups) !== 0;
     const takesFragments = (peer.features & FEATURE.fragments) !== 0;
     this.#hearsOfLosses = (peer.features & FEATURE.losses) !== 0;
     this.#queue = new OutboundQueue(settings, { maxBodyBytes: this.maxBodyBytes, takesFragments });

@@ -27,6 +27,8 @@ export interface Session {
   readonly leaving: boolean;
   /** Whether the peer answers requests for processes; a node of an earlier version would end the session. */
   readonly takesSpawns: boolean;
+  /** Whether the peer says what it holds of the groups of an earlier session, and takes what it lacks alone. */
+  readonly resumesGroups: boolean;
   /** The largest body of a frame, in bytes, that both ends take. */
   readonly maxBodyBytes: number;
   /** What has become of the messages of the data lane. */

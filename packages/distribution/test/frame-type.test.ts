@@ -27,6 +27,8 @@ test('the numbers on the wire are what they have always been', () => {
     MISSING: 152,
     PG_ASK: 168,
     PG_ACK: 169,
+    PG_HAVE: 170,
+    PG_RESUME: 171,
     GLOBAL_NAMES: 184,
   });
   expect(REFUSAL_CODES).toEqual([

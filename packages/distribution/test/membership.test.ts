@@ -17,6 +17,7 @@ const session = (node: string): Session => ({
   up: true,
   leaving: false,
   takesSpawns: true,
+  resumesGroups: true,
   maxBodyBytes: 1,
   traffic: { queued: 0, written: 0, dropped: 0, uncertain: 0 },
 });

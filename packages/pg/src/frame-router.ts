@@ -5,7 +5,7 @@
  */
 import type { ByteReader } from '@liminal-node/scheduler';
 import type { DistributionPort, PgSession } from './port.js';
-import { PG_ACK, PG_ASK, PG_RESYNC, PG_SNAPSHOT, PG_UPDATE, readScope } from './wire.js';
+import { PG_ACK, PG_ASK, PG_HAVE, PG_RESUME, PG_RESYNC, PG_SNAPSHOT, PG_UPDATE, readScope } from './wire.js';
 
 /** Takes the frames of one scope; the reader stands behind the scope's name. A ProtocolError closes the session. */
 export type ScopeReceiver = (session: PgSession, type: number, reader: ByteReader) => void;
@@ -15,7 +15,7 @@ export class FrameRouter {
   #unknownScope = 0;
 
   constructor(distribution: DistributionPort) {
-    for (const type of [PG_SNAPSHOT, PG_UPDATE, PG_RESYNC, PG_ASK, PG_ACK]) {
+    for (const type of [PG_SNAPSHOT, PG_UPDATE, PG_RESYNC, PG_ASK, PG_ACK, PG_HAVE, PG_RESUME]) {
       distribution.onFrame(type, (session, body) => this.#route(session, type, body));
     }
   }

@@ -24,6 +24,8 @@ export type GroupEvent =
   | { readonly type: 'announce' }
   /** The changes that were gathered are to be told now. */
   | { readonly type: 'tellChanges' }
+  /** Some time has passed since `forgetLater` was wanted. */
+  | { readonly type: 'forget' }
   /** Something that this node sent on that session was lost before it left, and what is sent now goes out. */
   | { readonly type: 'lost'; readonly session: PgSession }
   | { readonly type: 'stop' };
@@ -35,6 +37,8 @@ export type GroupEffect =
   | { readonly type: 'send'; readonly to: readonly PgSession[]; readonly frames: readonly PgFrame[] }
   /** A `tellChanges` event is wanted before anything else leaves, at the end of the turn at the latest. */
   | { readonly type: 'gather' }
+  /** A `forget` event is wanted after the time for which what a lost peer had told is kept. */
+  | { readonly type: 'forgetLater' }
   /** An `announce` event is wanted in a while. */
   | { readonly type: 'announceLater' }
   | { readonly type: 'tell'; readonly changes: readonly MemberChange[] }
@@ -44,4 +48,6 @@ export interface GroupLimits {
   readonly maxGroups: number;
   readonly maxJoins: number;
   readonly maxFrameBytes: number;
+  readonly maxLoggedChanges: number;
+  readonly maxKeptJoins: number;
 }

@@ -5,8 +5,11 @@
  * 1. Each node alone decides its own members. It records each change first. Changes are gathered until the end of
  *    the turn (`tellChanges`), until there are many, or until anything else is told that they must not come behind;
  *    then they are one update with the next version, which every session that is up is told.
- * 2. On up of a session its whole local membership goes out first, as a snapshot of the version that it stands
- *    at; every later update follows on the same FIFO. At down of a session what it had told is forgotten.
+ * 2. On up of a session each side says what it still holds of the other's earlier session (`have`): the life of the scope
+ *    and the version. The answer is the updates behind that version, where the log reaches back to it (`resume`), else a
+ *    snapshot of the version that the node stands at; every later update follows on the same FIFO. To a peer that does not
+ *    say so the snapshot goes at once. At down of a session what it had told is in no view any more; it is kept apart
+ *    (`kept-views.ts`) and counts again once a session with the same life goes on from its version.
  * 3. A snapshot replaces all that was known of that session, at its last part. An update applies only where it
  *    is the next version; anything else is a gap: the receiver asks for a snapshot, once, and ignores updates
  *    until it comes.
@@ -21,12 +24,14 @@ import { type AnyPid, type NodeName, type Pid, ProtocolError } from '@liminal-no
 import { GroupLimitError } from './errors.js';
 import { cutSnapshot } from './frame-cutting.js';
 import type { GroupEffect, GroupEvent, GroupLimits, Membership } from './group-events.js';
+import { KeptViews } from './kept-views.js';
 import { LocalGroups } from './local-groups.js';
 import { LocalUpdates } from './local-updates.js';
 import { MemberCounts } from './members.js';
+import { checkChanges, checkLimits, type Known } from './peer-limits.js';
 import type { PgSession } from './port.js';
-import { type MemberChange, type PeerView, RemoteGroups, type StagedSnapshot } from './remote-groups.js';
-import type { PgFrame, SnapshotFrame, UpdateFrame, WireChange } from './wire.js';
+import { changesOf, type MemberChange, type PeerView, RemoteGroups, type StagedSnapshot } from './remote-groups.js';
+import type { PgFrame, ResumeFrame, SnapshotFrame, UpdateFrame, WireChange } from './wire.js';
 
 export class GroupState {
   readonly node: NodeName;
@@ -34,12 +39,18 @@ export class GroupState {
   readonly remote = new RemoteGroups();
   readonly #limits: GroupLimits;
   readonly #updates: LocalUpdates;
+  /** What is held of lost peers, for their return. */
+  readonly kept: KeptViews;
+  readonly #life: number;
   #newestSession = -1;
 
-  constructor(node: NodeName, limits: GroupLimits) {
+  /** @param life tells this scope from others that run, ran or will run under its name in this life of the node; u48. */
+  constructor(node: NodeName, limits: GroupLimits, life: number) {
     this.node = node;
     this.#limits = limits;
-    this.#updates = new LocalUpdates(limits.maxFrameBytes);
+    this.#updates = new LocalUpdates(limits.maxFrameBytes, limits.maxLoggedChanges);
+    this.kept = new KeptViews(limits.maxKeptJoins);
+    this.#life = life;
   }
 
   /** The number of the last update that was told. */
@@ -79,6 +90,8 @@ export class GroupState {
         return this.#announce();
       case 'tellChanges':
         return this.#tellChanges();
+      case 'forget':
+        return this.kept.age() ? [{ type: 'forgetLater' }] : [];
       case 'lost':
         return this.#lost(event.session);
       case 'stop':
@@ -107,7 +120,7 @@ export class GroupState {
     const newGroups = new Set<string>();
     for (const [group] of memberships) if (!local.groups.has(group)) newGroups.add(group);
     if (local.groups.size + newGroups.size > maxGroups) throw new GroupLimitError('maxGroups', maxGroups);
-    const effects: GroupEffect[] = [this.#toldMany('join', memberships)];
+    const effects: GroupEffect[] = [{ type: 'tell', changes: changesOf('join', this.node, memberships) }];
     for (const [group, pid] of memberships) {
       if (!local.holds(pid)) effects.push({ type: 'watch', pid });
       effects.push(...this.#gather(local.join(group, pid)));
@@ -126,7 +139,11 @@ export class GroupState {
     }
     if (left.length === 0) return [];
     const gone = new Set(left.map(([, pid]) => pid).filter((pid) => !this.local.holds(pid)));
-    return [this.#toldMany('leave', left), ...told, ...[...gone].map((pid) => ({ type: 'unwatch', pid }) as const)];
+    return [
+      { type: 'tell', changes: changesOf('leave', this.node, left) },
+      ...told,
+      ...[...gone].map((pid) => ({ type: 'unwatch', pid }) as const),
+    ];
   }
 
   #leave(group: string, pid: AnyPid): GroupEffect[] {
@@ -154,15 +171,18 @@ export class GroupState {
     this.#newestSession = session.id;
     // Distribution tells the down of a replaced session first; were it to come late, it must find nothing to purge.
     const replaced = this.remote.viewOf(session.node);
-    const purged = replaced === undefined ? [] : tell(this.remote.close(replaced));
+    const purged = replaced ? this.#close(replaced) : [];
     const told = this.#tellChanges();
     const view = this.remote.open(session);
     view.awaiting = ask;
+    view.kept = this.kept.take(session.node, session.creation);
+    // Where a peer says what it holds, only the answer to that tells it; what it said before this scope ran is lost.
+    view.isTold = ask || session.resumesGroups !== true;
     return [
       ...purged,
       ...told,
-      { type: 'send', to: [session], frames: this.#snapshot() },
-      ...(ask ? [askOf(session)] : []),
+      ...(view.isTold ? [{ type: 'send', to: [session], frames: this.#snapshot() } as const] : []),
+      ...(ask || session.resumesGroups === true ? [this.#ask(view)] : []),
       { type: 'announceLater' },
     ];
   }
@@ -170,7 +190,18 @@ export class GroupState {
   #down(session: PgSession): GroupEffect[] {
     const view = this.remote.view(session);
     if (view === undefined) return this.#notCurrent(session);
-    return tell(this.remote.close(view));
+    return this.#close(view);
+  }
+
+  /** What it had told counts no more from here on, but may be kept. */
+  #close(view: PeerView): GroupEffect[] {
+    const { session, version, life, groups, joins } = view;
+    const changes = this.remote.close(view);
+    const { node, creation } = session;
+    const isWhole = version !== undefined && life !== undefined;
+    const kept = isWhole ? { node, creation, life, version, groups, joins } : view.kept;
+    if (kept !== undefined) this.kept.keep(kept);
+    return [...tell(changes), ...(kept === undefined ? [] : [{ type: 'forgetLater' } as const])];
   }
 
   #frame(session: PgSession, frame: PgFrame): GroupEffect[] {
@@ -182,14 +213,39 @@ export class GroupState {
       case 'update':
         return this.#takeUpdate(view, frame);
       case 'resync':
-        return [
-          ...this.#tellChanges(),
-          { type: 'send', to: [session], frames: this.#snapshot() },
-          { type: 'announceLater' },
-        ];
+        return this.#tellAll(view, this.#tellChanges(), this.#snapshot());
+      case 'have': {
+        view.life = frame.life;
+        if (view.kept?.life !== frame.life) view.kept = undefined;
+        const told = this.#tellChanges();
+        const held = frame.held?.life === this.#life ? frame.held : undefined;
+        return this.#tellAll(view, told, (held && this.#updates.since(held.version)) ?? this.#snapshot());
+      }
+      case 'resume':
+        return this.#takeResume(view, frame);
       default:
         return frame satisfies never;
     }
+  }
+
+  #tellAll(view: PeerView, before: readonly GroupEffect[], frames: readonly PgFrame[]): GroupEffect[] {
+    view.isTold = true;
+    return [...before, { type: 'send', to: [view.session], frames }, { type: 'announceLater' }];
+  }
+
+  /** Goes on from what is known, or from what was kept where that is the very version that the peer goes on from. */
+  #takeResume(view: PeerView, { from, version, changes }: ResumeFrame): GroupEffect[] {
+    // The second answer to a question that was asked again: whatever it says came before it.
+    if (view.version !== undefined && version <= view.version) return [];
+    const kept = view.version === undefined && view.kept?.version === from ? view.kept : undefined;
+    if (kept === undefined && view.version !== from) return this.#gap(view, false);
+    this.#check(kept ?? view, view, changes);
+    const revived = kept === undefined ? [] : this.remote.replace(view, kept.groups, kept.joins);
+    view.kept = undefined;
+    view.awaiting = false;
+    view.staged = undefined;
+    view.version = version;
+    return tell([...revived, ...this.remote.apply(view, changes)]);
   }
 
   #takeSnapshot(view: PeerView, { version, part, last, groups }: SnapshotFrame): GroupEffect[] {
@@ -210,13 +266,14 @@ export class GroupState {
         staged.joins += member.joins;
       }
       // Checked as the parts come, so that a snapshot beyond the limits is never held as a whole.
-      this.#checkLimits(staged.groups.size, staged.joins);
+      checkLimits(staged.groups.size, staged.joins, this.#limits);
     }
     return last ? this.#applySnapshot(view, staged) : [];
   }
 
   #applySnapshot(view: PeerView, { version, groups, joins }: StagedSnapshot): GroupEffect[] {
     view.staged = undefined;
+    view.kept = undefined;
     view.awaiting = false;
     view.version = version;
     return tell(this.remote.replace(view, groups, joins));
@@ -226,32 +283,9 @@ export class GroupState {
     const isAnnouncement = changes.length === 0;
     const isNext = view.version !== undefined && version === view.version + (isAnnouncement ? 0 : 1);
     if (!isNext || view.awaiting || view.staged !== undefined) return this.#gap(view, isAnnouncement);
-    this.#checkUpdate(view, changes);
+    this.#check(view, view, changes);
     view.version = version;
-    return tell(this.#apply(view, changes));
-  }
-
-  /** One change for all that come one behind the other in the same group. */
-  #apply(view: PeerView, updates: readonly WireChange[]): MemberChange[] {
-    const { node } = view.session;
-    const changes: MemberChange[] = [];
-    let pids: Pid[] = [];
-    let group: string | undefined;
-    let type: MemberChange['type'] = 'join';
-    for (const each of updates) {
-      const pid = view.pidOf(each);
-      const more = each.joins - this.remote.set(view, each.group, pid, each.joins);
-      if (more === 0) continue;
-      const isJoin = more > 0;
-      if (each.group !== group || isJoin !== (type === 'join')) {
-        group = each.group;
-        type = isJoin ? 'join' : 'leave';
-        pids = [];
-        changes.push({ type, group, node, pids });
-      }
-      for (let n = Math.abs(more); n > 0; n--) pids.push(pid);
-    }
-    return changes;
+    return tell(this.remote.apply(view, changes));
   }
 
   /** Asks for a snapshot, once until it comes; an announcement shows that the answer is overdue. */
@@ -266,30 +300,15 @@ export class GroupState {
     ];
   }
 
-  #checkUpdate(view: PeerView, changes: readonly WireChange[]): void {
-    let { joins } = view;
-    let groups = view.groups.size;
-    // Mostly there is room even if all of it were new, which costs no look at what is there.
-    const most = changes.reduce((sum, change) => sum + change.joins, joins);
-    if (most <= this.#limits.maxJoins && groups + changes.length <= this.#limits.maxGroups) return;
-    for (const change of changes) {
-      const members = view.groups.get(change.group);
-      if (members === undefined && change.joins > 0) groups++;
-      joins += Math.max(0, change.joins - (members?.joinsOf(view.pidOf(change)) ?? 0));
-    }
-    this.#checkLimits(groups, joins);
-  }
-
-  #checkLimits(groups: number, joins: number): void {
-    const { maxGroups, maxJoins } = this.#limits;
-    if (groups > maxGroups) throw new ProtocolError('over limit', `${groups} groups of one node; at most ${maxGroups}`);
-    if (joins > maxJoins) throw new ProtocolError('over limit', `${joins} joins of one node; at most ${maxJoins}`);
+  #check(known: Known, view: PeerView, changes: readonly WireChange[]): void {
+    checkChanges(known, changes, this.#limits, (member) => view.pidOf(member));
   }
 
   #stop(): GroupEffect[] {
     const pids = [...this.local.pids];
-    const { sessions } = this.remote;
+    const { sessions, told } = this.remote;
     this.local.clear();
+    this.kept.clear();
     this.#updates.drop();
     const goodbye = this.#snapshot();
     for (const session of sessions) {
@@ -298,7 +317,7 @@ export class GroupState {
     }
     return [
       ...pids.map((pid) => ({ type: 'unwatch', pid }) as const),
-      ...(sessions.length > 0 ? [{ type: 'send', to: sessions, frames: goodbye } as const] : []),
+      ...(told.length > 0 ? [{ type: 'send', to: told, frames: goodbye } as const] : []),
     ];
   }
 
@@ -307,16 +326,19 @@ export class GroupState {
     const view = this.remote.view(session);
     if (view === undefined) return [];
     // It may have been the question that was lost.
-    view.asksAgain = view.awaiting;
+    view.asksAgain = view.awaiting || view.version === undefined;
     return [{ type: 'announceLater' }];
   }
 
   #announce(): GroupEffect[] {
     const asked = this.remote.sessions.flatMap((session) => {
       const view = this.remote.view(session);
-      if (view === undefined || !view.asksAgain) return [];
-      view.asksAgain = false;
-      return view.awaiting ? [askOf(session)] : [];
+      if (view === undefined) return [];
+      const { asksAgain } = view;
+      // Of the first answer there is no other sign: it is overdue at the second announcement.
+      view.asksAgain = session.resumesGroups === true && view.version === undefined;
+      if (view.asksAgain) return asksAgain ? [this.#ask(view)] : [];
+      return asksAgain && view.awaiting ? [askOf(session)] : [];
     });
     const told = this.#tellChanges();
     return [...told, ...this.#tellPeers([{ type: 'update', version: this.version, changes: [] }]), ...asked];
@@ -340,34 +362,26 @@ export class GroupState {
 
   #tellChanges(): GroupEffect[] {
     const frames = this.#updates.take();
-    if (frames.length === 0 || !this.remote.hasSessions) return [];
-    return [...this.#tellPeers(frames), { type: 'announceLater' }];
+    if (frames.length === 0) return [];
+    const sends = this.#tellPeers(frames);
+    return sends.length === 0 ? [] : [...sends, { type: 'announceLater' }];
+  }
+
+  /** Asks for all that the view lacks. */
+  #ask({ session, kept }: PeerView): GroupEffect {
+    if (session.resumesGroups !== true) return askOf(session);
+    const held = kept && { life: kept.life, version: kept.version };
+    return { type: 'send', to: [session], frames: [{ type: 'have', life: this.#life, held }] };
   }
 
   #tellPeers(frames: readonly PgFrame[]): GroupEffect[] {
-    const to = this.remote.sessions;
+    const to = this.remote.told;
     return to.length === 0 ? [] : [{ type: 'send', to, frames }];
   }
 
   #told(type: 'join' | 'leave', group: string, pid: AnyPid, times: number): GroupEffect {
     const pids = times === 1 ? [pid as Pid] : Array<Pid>(times).fill(pid as Pid);
     return { type: 'tell', changes: [{ type, group, node: this.node, pids }] };
-  }
-
-  /** One change for all that come one behind the other in the same group. */
-  #toldMany(type: 'join' | 'leave', memberships: readonly Membership[]): GroupEffect {
-    const changes: MemberChange[] = [];
-    let pids: Pid[] = [];
-    let last: string | undefined;
-    for (const [group, pid] of memberships) {
-      if (group !== last) {
-        last = group;
-        pids = [];
-        changes.push({ type, group, node: this.node, pids });
-      }
-      pids.push(pid as Pid);
-    }
-    return { type: 'tell', changes };
   }
 }
 

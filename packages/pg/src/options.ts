@@ -39,6 +39,18 @@ export interface PgTuning {
   readonly burstBytes: number;
   /** Bytes that may wait here for one peer. Updates beyond are dropped, and the peer asks anew. @default 536_870_912 */
   readonly maxHeldBytes: number;
+  /**
+   * Joins and leaves that are remembered for peers that come back: one that missed no more gets those alone, any other
+   * a snapshot. @default 16_384
+   */
+  readonly maxLoggedChanges: number;
+  /**
+   * Joins that are kept of lost peers, all together and seen by nobody, so that they need not tell them again when they
+   * come back. The oldest give way. 0 keeps none. @default 200_000
+   */
+  readonly maxKeptJoins: number;
+  /** Milliseconds for which they are kept, up to twice as long. @default 60_000 */
+  readonly keepLostMs: number;
   /** Snapshots that one peer may ask for in `announceAfterMs`. More asks are ignored; it asks again later. @default 8 */
   readonly maxResyncs: number;
   /**
@@ -74,6 +86,9 @@ export const DEFAULTS: PgTuning = {
   maxFrameBytes: MAX_FRAME_BYTES,
   burstBytes: 4 * 2 ** 20,
   maxHeldBytes: 512 * 2 ** 20,
+  maxLoggedChanges: 16_384,
+  maxKeptJoins: 200_000,
+  keepLostMs: 60_000,
   maxResyncs: 8,
   maxQueuedChanges: 1_000_000,
   announceAfterMs: 2_500,
@@ -91,6 +106,9 @@ const CHECKS: OptionChecks<PgTuning> = {
   maxFrameBytes: wholeNumber(LEAST_FRAME_BYTES, MAX_FRAME_BYTES),
   burstBytes: wholeNumber(1),
   maxHeldBytes: wholeNumber(1),
+  maxLoggedChanges: wholeNumber(0),
+  maxKeptJoins: wholeNumber(0),
+  keepLostMs: wholeNumber(1),
   maxResyncs: wholeNumber(1),
   maxQueuedChanges: wholeNumber(1),
   announceAfterMs: wholeNumber(1),

@@ -21,6 +21,8 @@ export interface PgSession {
   readonly id: number;
   readonly node: NodeName;
   readonly creation: number;
+  /** Whether the peer says what it holds of earlier sessions, and takes what it lacks alone. @default false */
+  readonly resumesGroups?: boolean;
 }
 
 /** A session came up or went down. */

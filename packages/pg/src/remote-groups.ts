@@ -3,10 +3,11 @@
  * it: nothing is kept by node name. A second index leads from a group to the sessions that have members in it,
  * so that a publish costs no more than the nodes that it goes to.
  */
-import { type NodeName, type Pid, pidPrefix } from '@liminal-node/scheduler';
+import { type AnyPid, type NodeName, type Pid, pidPrefix } from '@liminal-node/scheduler';
+import type { KeptView } from './kept-views.js';
 import { listed, MemberCounts, type Members } from './members.js';
 import type { PgSession } from './port.js';
-import type { WireMember } from './wire.js';
+import type { WireChange, WireMember } from './wire.js';
 
 /** Processes joined or left a group: every pid as often as it joined or left. */
 export interface MemberChange {
@@ -29,9 +30,15 @@ export class PeerView {
   readonly session: PgSession;
   /** The peer's version that the members stand at; undefined before the first snapshot. */
   version: number | undefined;
+  /** The life of the peer's scope, once it has said so. */
+  life: number | undefined;
+  /** What is held of an earlier session, and counts no more until the peer goes on from there. */
+  kept: KeptView | undefined;
+  /** The peer has been sent all that there is here: it gets every update from then on. */
+  isTold = false;
   /** A snapshot was asked for and has not come yet: updates are ignored. */
   awaiting = false;
-  /** The question for that snapshot may have been lost: it goes out once more with the next announcement. */
+  /** What was asked, or its answer, may have been lost: it is asked once more with the next announcement. */
   asksAgain = false;
   staged: StagedSnapshot | undefined;
   joins = 0;
@@ -64,9 +71,11 @@ export class RemoteGroups {
     return [...this.#bySession.keys()];
   }
 
-  /** Whether any session is up. */
-  get hasSessions(): boolean {
-    return this.#bySession.size > 0;
+  /** Those that have been sent all that there is here, and now get the updates. */
+  get told(): PgSession[] {
+    const told: PgSession[] = [];
+    for (const view of this.#bySession.values()) if (view.isTold) told.push(view.session);
+    return told;
   }
 
   get groups(): Iterable<string> {
@@ -125,6 +134,29 @@ export class RemoteGroups {
     return before;
   }
 
+  /** Sets how often processes have joined. @returns one change for all that come one behind the other in the same group. */
+  apply(view: PeerView, updates: readonly WireChange[]): MemberChange[] {
+    const { node } = view.session;
+    const changes: MemberChange[] = [];
+    let pids: Pid[] = [];
+    let group: string | undefined;
+    let type: MemberChange['type'] = 'join';
+    for (const each of updates) {
+      const pid = view.pidOf(each);
+      const more = each.joins - this.set(view, each.group, pid, each.joins);
+      if (more === 0) continue;
+      const isJoin = more > 0;
+      if (each.group !== group || isJoin !== (type === 'join')) {
+        group = each.group;
+        type = isJoin ? 'join' : 'leave';
+        pids = [];
+        changes.push({ type, group, node, pids });
+      }
+      for (let n = Math.abs(more); n > 0; n--) pids.push(pid);
+    }
+    return changes;
+  }
+
   /** Puts `groups` in the place of all that the session had told, and returns the difference. */
   replace(view: PeerView, groups: ReadonlyMap<string, MemberCounts>, joins: number): MemberChange[] {
     const { node } = view.session;
@@ -171,4 +203,24 @@ function surplus(one: Members, other: Members | undefined): Pid[] {
     for (let n = other.joinsOf(pid); n < joins; n++) pids.push(pid);
   });
   return pids;
+}
+
+/** One change for all memberships of that node that come one behind the other in the same group. */
+export function changesOf(
+  type: MemberChange['type'],
+  node: NodeName,
+  memberships: readonly (readonly [group: string, pid: AnyPid])[],
+): MemberChange[] {
+  const changes: MemberChange[] = [];
+  let pids: Pid[] = [];
+  let last: string | undefined;
+  for (const [group, pid] of memberships) {
+    if (group !== last) {
+      last = group;
+      pids = [];
+      changes.push({ type, group, node, pids });
+    }
+    pids.push(pid as Pid);
+  }
+  return changes;
 }

@@ -52,13 +52,17 @@ export class Scope implements Pg {
   };
   #performing = false;
   #announceTimer: Timer | undefined;
+  #forgetTimer: Timer | undefined;
   #stopped = false;
 
   constructor(options: ResolvedPgOptions) {
     this.scope = options.scope;
     this.#options = options;
     this.#resyncs = new ResyncLimit(options.maxResyncs, options.announceAfterMs);
-    this.#state = new GroupState(options.node, options);
+    const [life] = new Uint32Array(options.environment.randomBytes(4).slice().buffer);
+    // Without a peer there is nobody to come back.
+    const limits = options.distribution === undefined ? { ...options, maxLoggedChanges: 0 } : options;
+    this.#state = new GroupState(options.node, limits, life as number);
     this.#router = options.distribution && frameRouterOf(options.distribution);
     this.#counters = createCounters(() => this.#router?.unknownScope ?? 0);
     const { distribution, burstBytes, maxHeldBytes } = options;
@@ -175,6 +179,7 @@ export class Scope implements Pg {
     this.#sender?.dropHeld();
     this.#step({ type: 'stop' });
     this.#announceTimer?.cancel();
+    this.#forgetTimer?.cancel();
     this.#acknowledgements.end(new ScopeStoppedError(this.scope));
     this.#feed.close();
   }
@@ -241,7 +246,10 @@ export class Scope implements Pg {
   }
 
   #takeFrame(session: PgSession, frame: PgFrame): void {
-    if (frame.type === 'resync' && !this.#resyncs.admits(session, this.#options.environment.now())) {
+    if (
+      (frame.type === 'resync' || frame.type === 'have') &&
+      !this.#resyncs.admits(session, this.#options.environment.now())
+    ) {
       this.#refuse('resync flood', session);
       this.#announceLater();
     } else {
@@ -304,6 +312,9 @@ export class Scope implements Pg {
       case 'send':
         for (const frame of effect.frames) this.#send(effect.to, frame);
         break;
+      case 'forgetLater':
+        this.#forgetLater();
+        break;
       case 'announceLater':
         this.#announceLater();
         break;
@@ -338,6 +349,19 @@ export class Scope implements Pg {
       this.#announceTimer = undefined;
       if (!this.#stopped) this.#step({ type: 'announce' });
     });
+  }
+
+  #forgetLater(): void {
+    if (this.#stopped) return;
+    const { environment, keepLostMs } = this.#options;
+    this.#forgetTimer ??= environment.setTimer(
+      keepLostMs,
+      () => {
+        this.#forgetTimer = undefined;
+        if (!this.#stopped) this.#step({ type: 'forget' });
+      },
+      true,
+    );
   }
 
   #refuse(reason: RefusalReason, { node, id }: PgSession): void {

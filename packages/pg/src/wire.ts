@@ -8,6 +8,9 @@
  *   PG_RESYNC    scope
  *   PG_ASK       scope, version u48; whoever does not know it skips it, as PG_ACK
  *   PG_ACK       scope, version u48
+ *   PG_HAVE      scope, life u48 of the sender's scope, held u8 (0 or 1); if held: life u48, version u48 of the receiver's that
+ *                the sender still holds from an earlier session. Only for a session that resumes, as PG_RESUME
+ *   PG_RESUME    scope, from u48, version u48, changes as in PG_UPDATE: leads from a version that the receiver holds to another
  *
  * A member is named by thread and serial alone: node and creation are those of the session that carries the
  * frame, so that a peer can speak only about its own processes. An update without changes announces the version
@@ -23,6 +26,8 @@ export const PG_UPDATE = 41;
 export const PG_RESYNC = 42;
 export const PG_ASK = 168;
 export const PG_ACK = 169;
+export const PG_HAVE = 170;
+export const PG_RESUME = 171;
 
 /** A body of this many bytes or more is neither made nor taken. */
 export const MAX_FRAME_BYTES = 256 * 1024;
@@ -68,8 +73,23 @@ export interface ResyncFrame {
   readonly type: 'resync';
 }
 
-/** The frames that carry a membership. */
-export type PgFrame = SnapshotFrame | UpdateFrame | ResyncFrame;
+/** Which life the sender's scope is in, and what it still holds of the receiver's. Asks for all that it lacks. */
+export interface HaveFrame {
+  readonly type: 'have';
+  readonly life: number;
+  readonly held: { readonly life: number; readonly version: number } | undefined;
+}
+
+/** Changes that make `version` of `from`, which the receiver has said that it holds. */
+export interface ResumeFrame {
+  readonly type: 'resume';
+  readonly from: number;
+  readonly version: number;
+  readonly changes: readonly WireChange[];
+}
+
+/** The frames that carry a membership, or ask for one. */
+export type PgFrame = SnapshotFrame | UpdateFrame | ResyncFrame | HaveFrame | ResumeFrame;
 
 export function frameTypeOf(frame: PgFrame): number {
   switch (frame.type) {
@@ -79,6 +99,10 @@ export function frameTypeOf(frame: PgFrame): number {
       return PG_UPDATE;
     case 'resync':
       return PG_RESYNC;
+    case 'have':
+      return PG_HAVE;
+    case 'resume':
+      return PG_RESUME;
     default:
       return frame satisfies never;
   }
@@ -99,8 +123,14 @@ export function encodeFrame(scope: string, frame: PgFrame): Uint8Array {
       }
       break;
     case 'update':
-      writer.u48(frame.version).u32(frame.changes.length);
-      for (const change of frame.changes) writeMember(writer.text(change.group), change);
+      writeChanges(writer.u48(frame.version), frame.changes);
+      break;
+    case 'have':
+      writer.u48(frame.life).u8(frame.held === undefined ? 0 : 1);
+      if (frame.held !== undefined) writer.u48(frame.held.life).u48(frame.held.version);
+      break;
+    case 'resume':
+      writeChanges(writer.u48(frame.from).u48(frame.version), frame.changes);
       break;
     case 'resync':
       break;
@@ -142,7 +172,7 @@ export function changeBytes(group: string): number {
 }
 
 /** What a frame's fields before its items cost at most, in bytes. */
-export const FRAME_HEADER_BYTES = 2 + MAX_SCOPE_BYTES + 6 + 4 + 1 + 4;
+export const FRAME_HEADER_BYTES = 2 + MAX_SCOPE_BYTES + 6 + 6 + 4;
 
 /**
  * The scope that a body is for, and a reader that stands behind it.
@@ -172,6 +202,10 @@ function readFrame(type: number, reader: ByteReader, maxGroupBytes: number): PgF
       return readUpdate(reader, maxGroupBytes);
     case PG_RESYNC:
       return { type: 'resync' };
+    case PG_HAVE:
+      return readHave(reader);
+    case PG_RESUME:
+      return readResume(reader, maxGroupBytes);
     default:
       throw new ProtocolError('bad type', `frame type ${type} is not pg's`);
   }
@@ -195,13 +229,30 @@ function readSnapshot(reader: ByteReader, maxGroupBytes: number): SnapshotFrame 
 }
 
 function readUpdate(reader: ByteReader, maxGroupBytes: number): UpdateFrame {
+  return { type: 'update', version: reader.u48(), changes: readChanges(reader, maxGroupBytes) };
+}
+
+function readHave(reader: ByteReader): HaveFrame {
+  const life = reader.u48();
+  const isHeld = reader.u8();
+  if (isHeld > 1) throw new ProtocolError('bad flag', `held is ${isHeld}`);
+  return { type: 'have', life, held: isHeld === 0 ? undefined : { life: reader.u48(), version: reader.u48() } };
+}
+
+function readResume(reader: ByteReader, maxGroupBytes: number): ResumeFrame {
+  const from = reader.u48();
   const version = reader.u48();
+  if (version < from) throw new ProtocolError('bad version', `from version ${from} on to ${version}`);
+  return { type: 'resume', from, version, changes: readChanges(reader, maxGroupBytes) };
+}
+
+function readChanges(reader: ByteReader, maxGroupBytes: number): WireChange[] {
   const changes: WireChange[] = [];
   for (let left = reader.count(SHORTEST_NAME + MEMBER_BYTES); left > 0; left--) {
     const group = readGroupName(reader, maxGroupBytes);
     changes.push({ group, thread: reader.u32(), serial: reader.u48(), joins: reader.u32() });
   }
-  return { type: 'update', version, changes };
+  return changes;
 }
 
 function readGroupName(reader: ByteReader, maxGroupBytes: number): string {
@@ -220,4 +271,9 @@ function readMember(reader: ByteReader, fewestJoins: number): WireMember {
 
 function writeMember(writer: ByteWriter, { thread, serial, joins }: WireMember): void {
   writer.u32(thread).u48(serial).u32(joins);
+}
+
+function writeChanges(writer: ByteWriter, changes: readonly WireChange[]): void {
+  writer.u32(changes.length);
+  for (const change of changes) writeMember(writer.text(change.group), change);
 }

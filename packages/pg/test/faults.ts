@@ -106,7 +106,9 @@ const exitNotTold: Fault = {
     const sends = effects.flatMap((effect) => (event.type === 'exit' && effect.type === 'send' ? effect.frames : []));
     node.memory = untold + sends.length;
     const renumbered = (frame: PgFrame): PgFrame =>
-      frame.type === 'resync' ? frame : { ...frame, version: Math.max(0, frame.version - untold) };
+      frame.type === 'resync' || frame.type === 'have'
+        ? frame
+        : { ...frame, version: Math.max(0, frame.version - untold) };
     return effects
       .filter((effect) => event.type !== 'exit' || effect.type !== 'send')
       .map((effect) => (effect.type === 'send' ? { ...effect, frames: effect.frames.map(renumbered) } : effect));
@@ -133,6 +135,21 @@ const restartMerged: Fault = {
   },
 };
 
+/** A peer that comes back is not told the first of what it missed. */
+const returnSkipsOne: Fault = {
+  effects: (_node, _event, effects) =>
+    effects.map((effect) =>
+      effect.type !== 'send'
+        ? effect
+        : {
+            ...effect,
+            frames: effect.frames.map((frame) =>
+              frame.type === 'resume' ? { ...frame, changes: frame.changes.slice(1) } : frame,
+            ),
+          },
+    ),
+};
+
 /** What a purge or a snapshot took away is not told to the readers of changes. */
 const leavesOfPurgeNotTold: Fault = {
   effects: (_node, event, effects) => (event.type === 'down' ? effects.filter(({ type }) => type !== 'tell') : effects),
@@ -150,5 +167,6 @@ export const faults = {
   'number of the last update not announced': nothingAnnounced,
   'gap not repaired': gapNotRepaired,
   'restarted node merged into its predecessor': restartMerged,
+  'not all told that a returning peer missed': returnSkipsOne,
   'purge not told to readers of changes': leavesOfPurgeNotTold,
 } as const;

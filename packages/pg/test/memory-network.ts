@@ -22,6 +22,8 @@ export class MemorySession implements PgSession {
   readonly node: NodeName;
   readonly creation: number;
   other: MemorySession | undefined;
+  /** Whether what is held of earlier sessions is told; set it before the session is told of. */
+  resumesGroups = false;
   up = true;
   closedFor: string | undefined;
   readonly inbox: { type: number; body: Uint8Array }[] = [];
@@ -134,10 +136,12 @@ export class MemoryDistribution implements DistributionPort {
 
 const owners = new WeakMap<MemorySession, MemoryDistribution>();
 
-export function connect(one: MemoryDistribution, other: MemoryDistribution): void {
+/** @param resumes whether each says what it holds of an earlier session. */
+export function connect(one: MemoryDistribution, other: MemoryDistribution, resumes = false): void {
   const here = one.up(other.name, other.creation);
   const there = other.up(one.name, one.creation);
   [here.other, there.other] = [there, here];
+  [here.resumesGroups, there.resumesGroups] = [resumes, resumes];
   owners.set(here, one).set(there, other);
   one.tellUp(here);
   other.tellUp(there);

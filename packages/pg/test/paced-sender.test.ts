@@ -74,7 +74,7 @@ describe('a membership larger than a queue', () => {
   });
 
   test('a question for a snapshot that may have been lost on its way out goes out again with the next announcement', () => {
-    const state = new GroupState('a@test' as NodeName, DEFAULTS);
+    const state = new GroupState('a@test' as NodeName, DEFAULTS, 1);
     const session = { id: 1, node: 'b@test' as NodeName, creation: 1 };
     const other = { id: 2, node: 'c@test' as NodeName, creation: 1 };
     const gap: PgFrame = { type: 'update', version: 3, changes: [] };

@@ -37,6 +37,7 @@ const WEIGHTS = {
   repeat: 2,
   restart: 2,
   announce: 2,
+  forget: 1,
   endTurn: 8,
 } as const;
 type Kind = keyof typeof WEIGHTS;
@@ -49,6 +50,14 @@ const GROUPS = ['x', 'y', 'a group with a long name'];
 
 /** Room for two or three members a frame, so that snapshots and exits are cut. */
 const MAX_FRAME_BYTES = FRAME_HEADER_BYTES + 60;
+
+const LIMITS = {
+  maxGroups: 1000,
+  maxJoins: 10_000,
+  maxFrameBytes: MAX_FRAME_BYTES,
+  maxLoggedChanges: 8,
+  maxKeptJoins: 20,
+};
 
 /** What a planted fault may do: it stands around the core and sees everything that goes in and comes out. */
 export interface Fault {
@@ -66,6 +75,8 @@ interface End {
   session: PgSession | undefined;
   state: 'new' | 'up' | 'down';
   other: End | undefined;
+  /** Whether both ends say what they hold of an earlier session. */
+  readonly resumes: boolean;
 }
 
 export class SimulatedNode {
@@ -94,7 +105,7 @@ export class SimulatedNode {
     this.index = index;
     this.name = `n${index}@sim` as NodeName;
     this.creation = creation;
-    this.core = new GroupState(this.name, { maxGroups: 1000, maxJoins: 10_000, maxFrameBytes: MAX_FRAME_BYTES });
+    this.core = new GroupState(this.name, { ...LIMITS }, creation * 10 + 1);
     this.record();
   }
 
@@ -151,7 +162,7 @@ export class Simulation {
       case 'exit':
         return this.#exit(node, b);
       case 'connect':
-        this.#connect(node, pick(this.nodes, b));
+        this.#connect(node, pick(this.nodes, b), c % 4 > 0);
         return;
       case 'up':
         return this.#up(this.#pickEnd('new', b), c % 2 === 0);
@@ -176,6 +187,8 @@ export class Simulation {
         return this.#restart(node);
       case 'announce':
         return this.#event(node, { type: 'announce' });
+      case 'forget':
+        return this.#event(node, { type: 'forget' });
       case 'endTurn':
         return this.#event(node, { type: 'tellChanges' });
       case undefined:
@@ -233,9 +246,16 @@ export class Simulation {
 
   // --- network -----------------------------------------------------------------------------------------------
 
-  #connect(one: SimulatedNode, other: SimulatedNode | undefined): [End, End] | undefined {
+  #connect(one: SimulatedNode, other: SimulatedNode | undefined, resumes = true): [End, End] | undefined {
     if (other === undefined || one === other) return undefined;
-    const end = (node: SimulatedNode): End => ({ node, inbox: [], session: undefined, state: 'new', other: undefined });
+    const end = (node: SimulatedNode): End => ({
+      node,
+      inbox: [],
+      session: undefined,
+      state: 'new',
+      other: undefined,
+      resumes,
+    });
     const ends: [End, End] = [end(one), end(other)];
     [ends[0].other, ends[1].other] = [ends[1], ends[0]];
     this.#ends.push(...ends);
@@ -249,7 +269,7 @@ export class Simulation {
     const old = node.current.get(peer.name);
     if (old !== undefined && inOrder) this.#down(old);
     end.state = 'up';
-    end.session = { id: node.nextSession++, node: peer.name, creation: peer.creation };
+    end.session = { id: node.nextSession++, node: peer.name, creation: peer.creation, resumesGroups: end.resumes };
     node.current.set(peer.name, end);
     if (old?.session !== undefined && !inOrder) {
       old.state = 'down';
@@ -335,8 +355,8 @@ export class Simulation {
       }
     }
     this.#quiesce();
-    // The first announcement finds what was lost, the second shows that nothing is left to find.
-    for (let round = 0; round < 2; round++) {
+    // Two announcements find that nothing was answered, one what else was lost, and the last that nothing is left to find.
+    for (let round = 0; round < 4; round++) {
       for (const node of this.nodes) this.#event(node, { type: 'announce' });
       this.#quiesce();
     }
