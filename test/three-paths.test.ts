@@ -96,6 +96,13 @@ const alike: Readonly<Record<string, () => unknown>> = {
     BigInt64Array.of(-6n),
     BigUint64Array.of(7n),
   ],
+  'binary data that is long': () => ({
+    before: 'b',
+    bytes: new Uint8Array(300_000).fill(7, 299_999),
+    reals: new Float64Array(10_000).fill(0.5, 9_999),
+    buffer: new Uint8Array(70_000).fill(1).buffer,
+    after: 'a',
+  }),
   'errors of the language': () =>
     [new Error('e'), new TypeError('t'), new RangeError('r')].map((error) => withStack(error)),
   'an error with code and cause': () =>

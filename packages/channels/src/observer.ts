@@ -2,7 +2,7 @@
  * The port through which channels tell what happens to them. `cluster-sync` fills it; without it, channels are
  * those of one node, and carry no network code.
  */
-import type { NodeName, Pid } from '@liminal-node/scheduler';
+import type { AnyBytes, NodeName, Pid } from '@liminal-node/scheduler';
 import type { Loss } from './loss.js';
 import type { WaitingPublish } from './room.js';
 
@@ -13,7 +13,7 @@ export interface Publication {
   /** Which order it keeps, see `flowOfPid`. */
   readonly flow: number;
   /** The bytes for other nodes; made at the first call, once for all of them. */
-  encode(): Uint8Array;
+  encode(): AnyBytes;
 }
 
 /** What became of a publication beyond this node. */

@@ -9,13 +9,17 @@
  * payload bytes are joined into the bytes of one message.
  */
 import {
+  type AnyBytes,
   ByteReader,
   ByteWriter,
   encodeValue,
   formatPid,
+  join,
+  LONG_BYTES,
   type NodeLife,
   ProtocolError,
   parsePid,
+  SharedMessage,
 } from '@liminal-node/scheduler';
 import { type EnvelopeHead, MAX_CHANNEL_BYTES } from './envelope.js';
 
@@ -26,9 +30,19 @@ const MAX_CONTENT_TYPE_BYTES = 255;
 export const MAX_PARENTS = 64;
 
 export function encodePublication(head: EnvelopeHead, payload: Uint8Array): Uint8Array {
+  return headOfPublication(head, payload.length).raw(payload).take();
+}
+
+/** As `encodePublication`; a payload that is long is not copied. */
+export function joinPublication(head: EnvelopeHead, payload: Uint8Array): AnyBytes {
+  if (payload.length < LONG_BYTES) return encodePublication(head, payload);
+  return join(headOfPublication(head, 0).take(), payload);
+}
+
+function headOfPublication(head: EnvelopeHead, payloadBytes: number): ByteWriter {
   const publisher = parsePid(head.publisher);
   if (publisher === undefined) throw new TypeError(`"${head.publisher}" is not a pid`);
-  const writer = new ByteWriter(256 + payload.length)
+  const writer = new ByteWriter(256 + payloadBytes)
     .text(head.channel)
     .u32(publisher.thread)
     .u48(publisher.serial)
@@ -36,11 +50,7 @@ export function encodePublication(head: EnvelopeHead, payload: Uint8Array): Uint
     .f64(head.timestamp)
     .u16(head.parents.length);
   for (const parent of head.parents) writer.text(parent);
-  return writer
-    .text(head.trace ?? '')
-    .text(head.contentType)
-    .raw(payload)
-    .take();
+  return writer.text(head.trace ?? '').text(head.contentType);
 }
 
 /**
@@ -83,8 +93,18 @@ export function checkHead({ parents, trace = '', contentType }: Omit<EnvelopeHea
  * is the payload as it came. Written by hand, because every node that a publish reaches makes them anew.
  */
 export function envelopeBytes(head: EnvelopeHead, payload: Uint8Array): Uint8Array {
+  return headOfEnvelope(head, payload.length).raw(payload).take();
+}
+
+/** The whole envelope as a message; a payload that is long is not copied. */
+export function sharedEnvelope(head: EnvelopeHead, payload: Uint8Array, trusted: boolean): SharedMessage {
+  if (payload.length < LONG_BYTES) return SharedMessage.ofBytes(envelopeBytes(head, payload), trusted);
+  return SharedMessage.ofParts(headOfEnvelope(head, 0).take(), payload, trusted);
+}
+
+function headOfEnvelope(head: EnvelopeHead, payloadBytes: number): ByteWriter {
   const { id, channel, publisher, timestamp, parents, trace, contentType } = head;
-  const writer = new ByteWriter(256 + payload.length).u8(CBOR_MAP + (trace === undefined ? 7 : 8));
+  const writer = new ByteWriter(256 + payloadBytes).u8(CBOR_MAP + (trace === undefined ? 7 : 8));
   writeText(writer.raw(KEYS.id), id);
   writeText(writer.raw(KEYS.channel), channel);
   writeText(writer.raw(KEYS.publisher), publisher);
@@ -93,7 +113,7 @@ export function envelopeBytes(head: EnvelopeHead, payload: Uint8Array): Uint8Arr
   for (const parent of parents) writeText(writer, parent);
   if (trace !== undefined) writeText(writer.raw(KEYS.trace), trace);
   writeText(writer.raw(KEYS.contentType), contentType);
-  return writer.raw(KEYS.payload).raw(payload).take();
+  return writer.raw(KEYS.payload);
 }
 
 /** First bytes of CBOR items (RFC 8949, appendix B): a map of fewer than 24 entries is this plus their number. */

@@ -1,20 +1,22 @@
 /**
- * Publications as they come and go: what is plain by its form (`publication-form.ts`), the rest in full
+ * Publications as they come and go: what is plain and not long by its form (`publication-form.ts`), the rest in full
  * (`publication.ts`).
  */
 import {
+  type AnyBytes,
   type Environment,
   type FormedMessage,
   flowOfPid,
+  LONG_BYTES,
   type Multicast,
   type NodeLife,
   type NodeName,
   type Pid,
-  SharedMessage,
+  type SharedMessage,
 } from '@liminal-node/scheduler';
 import type { EnvelopeHead } from './envelope.js';
 import type { Publication } from './observer.js';
-import { checkHead, decodePublication, encodePublication, envelopeBytes } from './publication.js';
+import { checkHead, decodePublication, joinPublication, sharedEnvelope } from './publication.js';
 import { DEFAULT_CONTENT_TYPE, IncomingForms, OutgoingForms, type PublicationForm } from './publication-form.js';
 import type { PublishOptions } from './receipt.js';
 
@@ -43,7 +45,7 @@ export class PublicationWriter {
   publication(channel: string, payload: Uint8Array, options: PublishOptions, publisher: Pid): OutgoingPublication {
     const { parents = [], contentType = DEFAULT_CONTENT_TYPE, trace = '' } = options;
     const timestamp = this.#environment.wallNow();
-    if (parents.length === 0 && trace === '') {
+    if (parents.length === 0 && trace === '' && payload.length < LONG_BYTES) {
       const form = this.#forms.get(channel, publisher, contentType);
       return new PlainPublication(form, this.#prefixBytes, this.#sequence++, timestamp, payload);
     }
@@ -98,7 +100,7 @@ class PlainPublication implements OutgoingPublication {
 class FullPublication implements OutgoingPublication {
   readonly #head: EnvelopeHead;
   readonly #payload: Uint8Array;
-  #bytes: Uint8Array | undefined;
+  #bytes: AnyBytes | undefined;
 
   constructor(head: EnvelopeHead, payload: Uint8Array) {
     this.#head = head;
@@ -118,11 +120,11 @@ class FullPublication implements OutgoingPublication {
   }
 
   get message(): SharedMessage {
-    return SharedMessage.ofBytes(envelopeBytes(this.#head, this.#payload), true);
+    return sharedEnvelope(this.#head, this.#payload, true);
   }
 
-  encode(): Uint8Array {
-    this.#bytes ??= encodePublication(this.#head, this.#payload);
+  encode(): AnyBytes {
+    this.#bytes ??= joinPublication(this.#head, this.#payload);
     return this.#bytes;
   }
 }
@@ -137,11 +139,12 @@ export class PublicationReader {
    */
   read(source: NodeLife, bytes: Uint8Array): { readonly channel: string; readonly message: Multicast } {
     const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const form = this.#forms.find(source, buffer);
+    const isLong = buffer.length >= LONG_BYTES;
+    const form = isLong ? undefined : this.#forms.find(source, buffer);
     const message = form?.read(buffer);
     if (form !== undefined && message !== undefined) return { channel: form.channel, message };
     const { head, payload } = decodePublication(bytes, source);
-    this.#forms.learn(source, buffer, head);
-    return { channel: head.channel, message: SharedMessage.ofBytes(envelopeBytes(head, payload), false) };
+    if (!isLong) this.#forms.learn(source, buffer, head);
+    return { channel: head.channel, message: sharedEnvelope(head, payload, false) };
   }
 }

@@ -1,9 +1,13 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   ByteReader,
   decodeUntrusted,
   decodeValue,
   encodeValue,
   formatPid,
+  inOnePiece,
+  type JoinedBytes,
+  LONG_BYTES,
   MAX_SERIAL,
   ProtocolError,
   parseNodeName,
@@ -11,7 +15,15 @@ import {
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EnvelopeHead } from '../src/envelope.js';
-import { checkHead, decodePublication, encodePublication, envelopeBytes, MAX_PARENTS } from '../src/publication.js';
+import {
+  checkHead,
+  decodePublication,
+  encodePublication,
+  envelopeBytes,
+  joinPublication,
+  MAX_PARENTS,
+  sharedEnvelope,
+} from '../src/publication.js';
 
 const source = { node: parseNodeName('b@127.0.0.1'), creation: 77 };
 
@@ -122,6 +134,32 @@ describe('the bytes of an envelope', () => {
     for (const payload of [undefined, null, -0, 2n ** 70n, new Map([[1, new Set(['a'])]]), new Uint8Array([1]), '']) {
       expect(decodeValue(envelopeBytes(example, encodeValue(payload)))).toEqual({ ...example, payload });
     }
+  });
+});
+
+describe('a payload that is long', () => {
+  const payload = { before: 1, bytes: new Uint8Array(LONG_BYTES).fill(7), after: [2] };
+  const encoded = encodeValue(payload);
+
+  it('is not copied behind a head, and gives the same bytes', () => {
+    const joined = joinPublication(example, encoded) as JoinedBytes;
+    expect(joined.tail).toBe(encoded);
+    expect(Buffer.compare(inOnePiece(joined), encodePublication(example, encoded))).toBe(0);
+  });
+
+  it('is in an envelope that is the same as one in one piece, from here and from a peer', () => {
+    for (const trusted of [true, false]) {
+      const shared = sharedEnvelope(example, encoded, trusted);
+      expect((shared.bytes as JoinedBytes).tail).toBe(encoded);
+      expect(isDeepStrictEqual(shared.value, { ...example, payload })).toBe(true);
+      expect(Buffer.compare(inOnePiece(shared.bytes), envelopeBytes(example, encoded))).toBe(0);
+    }
+  });
+
+  it('is checked where it came from a peer', () => {
+    const bad = encodeValue(new Uint8Array(LONG_BYTES));
+    bad[2] = 0xff;
+    expect(() => sharedEnvelope(example, bad, false).value).toThrow(ProtocolError);
   });
 });
 

@@ -32,7 +32,7 @@ import {
 } from '@liminal-node/channels';
 import { type Distribution, FrameType, type PendingSend, type Session } from '@liminal-node/distribution';
 import type { Pg } from '@liminal-node/pg';
-import type { Logger, NodeName, Pid } from '@liminal-node/scheduler';
+import type { AnyBytes, Logger, NodeName, Pid } from '@liminal-node/scheduler';
 
 /** The scope whose groups are the channels. */
 export const CHANNELS_SCOPE = 'channels';
@@ -156,7 +156,7 @@ export class ClusterSync implements ClusterObserver {
     return new QueuedPublish(this.#sessions, queued, nodes, losses ?? NO_LOSSES, waiting);
   }
 
-  #send(session: Session, body: Uint8Array, flow: number, wait: boolean): ReturnType<SessionsPort['sendWhenRoom']> {
+  #send(session: Session, body: AnyBytes, flow: number, wait: boolean): ReturnType<SessionsPort['sendWhenRoom']> {
     return wait
       ? this.#sessions.sendWhenRoom(session, FrameType.PUBLISH, body, flow)
       : this.#sessions.send(session, FrameType.PUBLISH, body, 'data', flow);

@@ -1,7 +1,7 @@
 /** The bridge, with real process groups over sessions in memory. */
 import { Channels } from '@liminal-node/channels';
 import { FrameType } from '@liminal-node/distribution';
-import { flowOfPid, type NodeName, type Pid, Scheduler, silentLogger } from '@liminal-node/scheduler';
+import { flowOfPid, inOnePiece, type NodeName, type Pid, Scheduler, silentLogger } from '@liminal-node/scheduler';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connect, disconnect, type MemoryNode, settle, startNode } from '../../pg/test/memory-network.js';
 import { ClusterSync, connectChannels, type SessionsPort } from '../src/index.js';
@@ -24,12 +24,12 @@ class RecordedSessions {
       session: (node) => distribution.sessions().find((session) => session.node === node) as never,
       send: ({ node }, type, body, lane) => {
         const outcome = this.outcomes.get(node) ?? 'queued';
-        if (outcome === 'queued') this.sent.push({ node, type, body, lane });
+        if (outcome === 'queued') this.sent.push({ node, type, body: inOnePiece(body), lane });
         return outcome;
       },
       sendWhenRoom: ({ node }, type, body) => {
         const outcome = this.outcomes.get(node) ?? 'queued';
-        if (outcome === 'queued') this.sent.push({ node, type, body, lane: 'waiting' });
+        if (outcome === 'queued') this.sent.push({ node, type, body: inOnePiece(body), lane: 'waiting' });
         return outcome;
       },
       tellLoss: ({ node }, type, label) => void this.told.push({ node, type, label }),
@@ -273,7 +273,7 @@ describe('channels that are connected', () => {
       onSubscribe: () => {},
       onUnsubscribe: () => {},
       onPublish: (publication) => {
-        sessions.receive(session, publication.encode());
+        sessions.receive(session, inOnePiece(publication.encode()));
         return { nodes: 1, losses: [], flushed: async () => {} };
       },
       onPeerJoin: () => {},

@@ -1,7 +1,7 @@
 /**
  * The connections of one node: what the other layers see. See `local-node.ts` for how it works.
  */
-import type { NodeName } from '@liminal-node/scheduler';
+import type { AnyBytes, NodeName } from '@liminal-node/scheduler';
 import type { DistributionCounters } from './counters.js';
 import type { Discovered } from './discovery.js';
 import type { KnownPeer } from './known-peers.js';
@@ -30,7 +30,7 @@ export interface Distribution extends AsyncDisposable {
    * @param flow a number for the sender, see `flowOfPid`. @default one flow for all that have none
    * @param messages how many it counts for where it is dropped, and in `Session.traffic`. @default 1
    */
-  send(session: Session, type: number, body: Uint8Array, lane: Lane, flow?: number, messages?: number): SendOutcome;
+  send(session: Session, type: number, body: AnyBytes, lane: Lane, flow?: number, messages?: number): SendOutcome;
 
   /**
    * Like `send` in the data lane, for a sender that waits: where the budget is used up the frame is queued all the
@@ -38,7 +38,7 @@ export interface Distribution extends AsyncDisposable {
    * and no other flow waits for it.
    * @returns the outcome where it is known at once.
    */
-  sendWhenRoom(session: Session, type: number, body: Uint8Array, flow?: number): SendOutcome | PendingSend;
+  sendWhenRoom(session: Session, type: number, body: AnyBytes, flow?: number): SendOutcome | PendingSend;
 
   /**
    * Tells the peer of one frame that it will not get, in the order of the flow: between what was queued before and

@@ -3,6 +3,7 @@
  * sends, keep their order; flows take turns, a quantum of bytes at a time, however much each has queued. A frame
  * that is longer than a fragment may be comes in pieces, and its flow takes turns between them.
  */
+import { inOnePiece } from '@liminal-node/scheduler';
 import { Fifo } from './fifo.js';
 import { Flow, type QueuedFrame, seal } from './flow.js';
 import { FRAGMENT_BYTES, fragmentHead, mayOpen } from './fragment.js';
@@ -103,7 +104,8 @@ export class FlowQueue {
 
   #whole(flow: Flow, frame: QueuedFrame): Piece {
     seal(frame);
-    const { type, body } = frame;
+    const { type } = frame;
+    const body = inOnePiece(frame.body);
     this.#finish(flow, frame, body.length);
     return { type, head: NO_HEAD, part: body, of: frame, isLast: true };
   }

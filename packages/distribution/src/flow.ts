@@ -2,6 +2,7 @@
  * What one sender has queued for one peer, in order: a list that frames are taken from at the front, and out of
  * which a frame can be taken whose sender no longer waits for it.
  */
+import type { AnyBytes } from '@liminal-node/scheduler';
 import { HEADER_BYTES } from './frame.js';
 import { FrameType } from './frame-type.js';
 import { kindOf, type Loss, LossNotice } from './loss-notice.js';
@@ -10,7 +11,7 @@ import type { Lane } from './session.js';
 /** A frame that waits to be written. In a flow, its neighbours are known. */
 export interface QueuedFrame {
   type: number;
-  body: Uint8Array;
+  body: AnyBytes;
   /** `pending`: its sender waits for room, see `pending-sends.ts`. */
   lane: Lane | 'pending';
   /** See `OutboundQueue.mark`. */
@@ -25,7 +26,7 @@ export interface QueuedFrame {
 
 export function queuedFrame(
   type: number,
-  body: Uint8Array,
+  body: AnyBytes,
   lane: QueuedFrame['lane'],
   mark: number,
   messages = 1,

@@ -10,7 +10,7 @@
  *    can make a node hold no more than that.
  * 3. Only a peer that announced the feature is sent fragments.
  */
-import { ByteReader, ByteWriter, ProtocolError } from '@liminal-node/scheduler';
+import { type AnyBytes, ByteReader, ByteWriter, giveAway, ProtocolError } from '@liminal-node/scheduler';
 import { FIRST_HANDLED_TYPE } from './frame-type.js';
 
 /** The longest body that travels whole, and the most of a body in one fragment. */
@@ -27,7 +27,7 @@ export function mayOpen(bodyBytes: number, openStreams: number, openBytes: numbe
 }
 
 /** What stands before the part of `body` that ends at `end`, and begins at `start`. */
-export function fragmentHead(stream: number, type: number, body: Uint8Array, start: number, end: number): Uint8Array {
+export function fragmentHead(stream: number, type: number, body: AnyBytes, start: number, end: number): Uint8Array {
   const flags = (start === 0 ? FIRST : 0) | (end === body.length ? LAST : 0);
   const writer = new ByteWriter(10).u32(stream).u8(flags);
   if (start === 0) writer.u8(type).u32(body.length);
@@ -42,8 +42,11 @@ interface OpenStream {
   bytes: number;
 }
 
-/** Once so much of a body has arrived, there is room for all of it: what is moved then is not much. */
-const WHOLE_AT = 1 / 4;
+/**
+ * Once so much of a body has arrived, there is room for all of it, and it is not moved again: what is moved then takes a
+ * few milliseconds, of the longest. Memory that nothing is written to yet costs nothing.
+ */
+const WHOLE_AT = 1 / 12;
 
 /** Puts the fragments of one session together. */
 export class FragmentAssembler {
@@ -84,7 +87,7 @@ export class FragmentAssembler {
     if (!isLast) return undefined;
     this.#streams.delete(number);
     this.#openBytes -= stream.bodyBytes;
-    return { type: stream.type, body: stream.body };
+    return { type: stream.type, body: giveAway(stream.body) };
   }
 
   #open(number: number, type: number, bodyBytes: number): OpenStream {

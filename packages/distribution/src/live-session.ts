@@ -2,7 +2,7 @@
  * One session: its connection, its queue, its writer and its heartbeat. The session table brings it up and
  * takes it down; here is what happens in between.
  */
-import type { NodeName } from '@liminal-node/scheduler';
+import type { AnyBytes, NodeName } from '@liminal-node/scheduler';
 import { count, type DistributionCounters } from './counters.js';
 import { FragmentAssembler } from './fragment.js';
 import { FragmentPace, TOLD_EVERY_BYTES } from './fragment-pace.js';
@@ -158,7 +158,7 @@ export class LiveSession implements Session, FrameOwner {
     this.#writer.fragmentsRead(bytes);
   }
 
-  send(type: number, body: Uint8Array, lane: Lane, flow?: number, messages?: number): SendOutcome {
+  send(type: number, body: AnyBytes, lane: Lane, flow?: number, messages?: number): SendOutcome {
     if (!this.up) return 'gone';
     if (body.length > this.maxBodyBytes) return this.#refuse(lane, 'frame too long', messages);
     switch (this.#queue.push(type, body, lane, flow, messages)) {
@@ -173,7 +173,7 @@ export class LiveSession implements Session, FrameOwner {
   }
 
   /** See `Distribution.sendWhenRoom`. */
-  sendWhenRoom(type: number, body: Uint8Array, flow?: number): SendOutcome | PendingSend {
+  sendWhenRoom(type: number, body: AnyBytes, flow?: number): SendOutcome | PendingSend {
     if (!this.up) return 'gone';
     if (body.length > this.maxBodyBytes) return this.#refuse('data', 'frame too long');
     if (this.#queue.push(type, body, 'data', flow) === 'queued') {

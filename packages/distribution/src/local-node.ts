@@ -15,7 +15,7 @@
  * Guaranteed: one session a peer; `down` exactly once for each `up`; nothing that a peer sends ends anything
  * but its own connection. Not guaranteed: delivery of what was queued when a session goes down.
  */
-import { type NodeName, parseNodeName, type Timer } from '@liminal-node/scheduler';
+import { type AnyBytes, type NodeName, parseNodeName, type Timer } from '@liminal-node/scheduler';
 import { Acceptor } from './acceptor.js';
 import { advertisedAddress, canonicalAddress, formatAddress, parseAddress } from './address.js';
 import { Admission, type NameRefusal } from './admission.js';
@@ -157,11 +157,11 @@ export class LocalNode implements Distribution {
     return this.#sessions.get(node);
   }
 
-  send(session: Session, type: number, body: Uint8Array, lane: Lane, flow?: number, messages?: number): SendOutcome {
+  send(session: Session, type: number, body: AnyBytes, lane: Lane, flow?: number, messages?: number): SendOutcome {
     return session instanceof LiveSession ? session.send(type, body, lane, flow, messages) : 'gone';
   }
 
-  sendWhenRoom(session: Session, type: number, body: Uint8Array, flow?: number): SendOutcome | PendingSend {
+  sendWhenRoom(session: Session, type: number, body: AnyBytes, flow?: number): SendOutcome | PendingSend {
     return session instanceof LiveSession ? session.sendWhenRoom(type, body, flow) : 'gone';
   }
 

@@ -14,6 +14,7 @@
  * 5. `pushPending` queues a data frame beyond the budget, for a sender that waits (`pending-sends.ts`). `lose` tells
  *    the peer of a frame that is not queued, in the order of its flow (`loss-notice.ts`).
  */
+import { type AnyBytes, inOnePiece } from '@liminal-node/scheduler';
 import { Fifo } from './fifo.js';
 import { type Flow, NO_BODY, type NoticeChange, type QueuedFrame, queuedFrame } from './flow.js';
 import { FlowQueue, type PeerLimits, type Piece } from './flow-queue.js';
@@ -139,7 +140,7 @@ export class OutboundQueue {
    * @param flow whose order the frame keeps; without meaning for `control`.
    * @param messages how many it counts for.
    */
-  push(type: number, body: Uint8Array, lane: Lane, flow = 0, messages = 1): PushOutcome {
+  push(type: number, body: AnyBytes, lane: Lane, flow = 0, messages = 1): PushOutcome {
     const size = HEADER_BYTES + body.length;
     if (lane === 'data') {
       if (!this.#hasRoom(size)) return 'over data budget';
@@ -162,7 +163,7 @@ export class OutboundQueue {
    */
   pushPending(
     type: number,
-    body: Uint8Array,
+    body: AnyBytes,
     flow: number,
     settled: (outcome: PendingOutcome) => void,
   ): PendingFrame | undefined {
@@ -218,7 +219,7 @@ export class OutboundQueue {
       if (piece?.of.lane === 'pending') this.#admit(piece.of);
       return piece;
     }
-    return { type: control.type, head: NO_BODY, part: control.body, of: control, isLast: true };
+    return { type: control.type, head: NO_BODY, part: inOnePiece(control.body), of: control, isLast: true };
   }
 
   /** Copies as much of the piece as there is room for. @returns where it ends. */
@@ -297,7 +298,7 @@ export class OutboundQueue {
     return { dropped: unwritten - this.#takenMessages, uncertain: this.#takenMessages };
   }
 
-  #queued(type: number, body: Uint8Array, lane: QueuedFrame['lane'], messages = 1): QueuedFrame {
+  #queued(type: number, body: AnyBytes, lane: QueuedFrame['lane'], messages = 1): QueuedFrame {
     this.#waitingBytes += HEADER_BYTES + body.length;
     this.#count(this.#mark, messages);
     return queuedFrame(type, body, lane, this.#mark, messages);

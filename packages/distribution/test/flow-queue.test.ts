@@ -1,4 +1,5 @@
 /** Fair turns between senders, and long frames in pieces that a peer puts together again. */
+import { JoinedBytes } from '@liminal-node/scheduler';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type QueuedFrame, queuedFrame } from '../src/flow.js';
@@ -54,6 +55,21 @@ describe('turns', () => {
       if (isLast) open.delete(sender);
     }
     expect([most, open.size]).toEqual([2, 0]);
+  });
+
+  test('a long frame whose head stands apart arrives in one piece', () => {
+    const bytes = Buffer.alloc(3 * FRAGMENT_BYTES, 'head and tail');
+    const joined = new JoinedBytes(bytes.subarray(0, 20), bytes.subarray(20));
+    for (const takesFragments of [true, false]) {
+      const queue = new FlowQueue({ ...peer, takesFragments });
+      queue.push(1, queuedFrame(40, joined, 'data', 0));
+      const assembler = new FragmentAssembler(MAX_BODY_BYTES);
+      let body: Uint8Array | undefined;
+      for (const piece of piecesOf(queue)) {
+        body = takesFragments ? assembler.push(wireOf(piece))?.body : piece.part;
+      }
+      expect(Buffer.compare(body ?? Buffer.alloc(0), bytes)).toBe(0);
+    }
   });
 
   test('a peer that takes no fragments gets whole frames', () => {

@@ -1,4 +1,5 @@
 /** Long frames go to a peer no faster than it says that it reads them, and what is short does not wait for them. */
+import type { AnyBytes } from '@liminal-node/scheduler';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { queuedFrame } from '../src/flow.js';
@@ -84,7 +85,7 @@ test('a queue gives no more fragments than there is room for, and what is short 
   expect(queue.take(FRAGMENT_BYTES)?.fragmentBytes).toBe(FRAGMENT_BYTES + 10);
   expect(queue.take(0)).toBeUndefined();
   queue.push(TEST_FRAME, Buffer.from('short'), 'data', 2);
-  expect(queue.take(-5)).toMatchObject({ dataFrames: 1, fragmentBytes: 0 });
+  expect(queue.take(-5)).toMatchObject({ dataMessages: 1, fragmentBytes: 0 });
   expect(queue.take(0)).toBeUndefined();
 });
 
@@ -92,7 +93,7 @@ test('a queue gives no more fragments than there is room for, and what is short 
 function muffle(session: Session): () => void {
   const live = session as LiveSession;
   const send = live.send.bind(live);
-  let kept: Uint8Array | undefined;
+  let kept: AnyBytes | undefined;
   live.send = (type, body, ...rest) => {
     if (type !== FrameType.FRAGMENTS_READ) return send(type, body, ...rest);
     kept = body;

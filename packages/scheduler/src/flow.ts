@@ -3,6 +3,7 @@
  * let flows pass one another. Two senders with the same number only share an order that nobody promised them.
  */
 import { ByteReader } from './encoding/bytes.js';
+import { type AnyBytes, headOf } from './encoding/long-bytes.js';
 import { MAX_NAME_BYTES, SIGNAL_OP } from './encoding/signal-codec.js';
 import type { AnyPid } from './pid.js';
 
@@ -18,8 +19,8 @@ export function flowOfPid(pid: AnyPid): number {
 }
 
 /** The flow of an encoded signal of this node; see `signal-codec.ts` for its head. */
-export function flowOfSignal(signal: Uint8Array): number {
-  const reader = new ByteReader(signal);
+export function flowOfSignal(signal: AnyBytes): number {
+  const reader = new ByteReader(headOf(signal));
   const op = reader.u8();
   if (op === SIGNAL_OP.messageToName || op === SIGNAL_OP.monitorName) reader.text(MAX_NAME_BYTES);
   else if (op === SIGNAL_OP.messages) reader.u32();

@@ -5,9 +5,10 @@
  * Home reads no more of a peer's signal than where it goes. The thread that it goes to reads the rest, so that what is
  * wrong with one signal costs that thread a counted refusal, and no connection.
  */
+import { type AnyBytes, inOnePiece } from './encoding/long-bytes.js';
 import { readBlock } from './encoding/message-block.js';
 import { SharedMessage } from './encoding/shared-message.js';
-import { decodeSignal, encodeMessage, type Incoming, type NodeLife, readHead } from './encoding/signal-codec.js';
+import { decodeSignal, type Incoming, joinMessage, type NodeLife, readHead } from './encoding/signal-codec.js';
 import { ValueReader } from './encoding/value-reader.js';
 import { ProtocolError } from './errors.js';
 import { formatPid } from './pid.js';
@@ -36,7 +37,7 @@ export class Receiver {
   }
 
   /** A signal from a peer, for a process of this thread. */
-  inbound(source: NodeLife, bytes: Uint8Array): void {
+  inbound(source: NodeLife, bytes: AnyBytes): void {
     try {
       this.#receive(source, bytes, false);
     } catch (error) {
@@ -45,14 +46,14 @@ export class Receiver {
   }
 
   /** A signal from a peer, on the home thread. @throws ProtocolError where it is none. */
-  fromPeer(source: NodeLife, bytes: Uint8Array): void {
+  fromPeer(source: NodeLife, bytes: AnyBytes): void {
     const runtime = this.#runtime;
     const head = readHead(bytes);
     if (head.kind === 'messageToName') {
       const pid = runtime.names.get(head.name);
       if (pid === undefined) return runtime.countDropped('no such name');
       const target = runtime.router.address(pid);
-      return this.fromPeer(source, encodeMessage(target, { thread: HOME, serial: 0 }, head.payload));
+      return this.fromPeer(source, joinMessage(target, { thread: HOME, serial: 0 }, head.payload));
     }
     if (head.kind === 'monitorName') return this.#monitorName(source, head);
     if (head.kind === 'spawn') return runtime.onSpawnRequest(source, head);
@@ -65,7 +66,7 @@ export class Receiver {
       writeInbound(outbox, source, bytes);
       runtime.mesh.written(outbox);
     } else if (messages > 0) runtime.countDropped('no such thread', messages);
-    else runtime.signals.answerFor(decodeSignal(bytes, source, this.#life, false), 'noproc');
+    else runtime.signals.answerFor(decodeSignal(inOnePiece(bytes), source, this.#life, false), 'noproc');
   }
 
   /** @returns false where the message was dropped. */
@@ -90,7 +91,7 @@ export class Receiver {
     signals.send({ type: 'monitor', from, to: pid, ref });
   }
 
-  #receive(source: NodeLife, bytes: Uint8Array, trusted: boolean): void {
+  #receive(source: NodeLife, bytes: AnyBytes, trusted: boolean): void {
     const head = readHead(bytes);
     switch (head.kind) {
       case 'message': {
@@ -99,9 +100,9 @@ export class Receiver {
         return;
       }
       case 'messages':
-        return this.#receiveBlock(bytes, head.count);
+        return this.#receiveBlock(inOnePiece(bytes), head.count);
       case 'signal': {
-        const signal = decodeSignal(bytes, source, this.#life, trusted);
+        const signal = decodeSignal(inOnePiece(bytes), source, this.#life, trusted);
         if (signal.type === 'spawned' || signal.type === 'spawnFailed') return this.#runtime.onSpawnAnswer(signal);
         this.#runtime.signals.send(signal);
         return;

@@ -6,6 +6,7 @@
  * and creation are those of the session that carries them, so that a peer cannot speak for a third node and
  * a signal cannot reach another life of a node.
  */
+import type { AnyBytes } from './encoding/long-bytes.js';
 import type { NodeName } from './pid.js';
 
 export interface RemotePort {
@@ -16,7 +17,7 @@ export interface RemotePort {
    *   exits: where those cannot be queued the connection ends, and that is the signal.
    * @returns false where there is no such session, so that the sender's side answers `noconnection`.
    */
-  send(node: NodeName, creation: number, signal: Uint8Array, mustDeliver: boolean): boolean;
+  send(node: NodeName, creation: number, signal: AnyBytes, mustDeliver: boolean): boolean;
   /**
    * Takes one encoded notice for every node that is connected, to arrive behind all that was sent before,
    * whoever sent it. Never blocks, never throws.

@@ -2,14 +2,14 @@
  * Which way a signal goes: to a process of this thread by a call, to another thread as a parcel, to another
  * node through home. What cannot arrive is dropped and counted, or answered for, as the signal asks.
  */
-
+import type { AnyBytes } from './encoding/long-bytes.js';
 import { messagesIn } from './encoding/message-block.js';
 import {
-  encodeMessage,
-  encodeMessageToName,
   encodeMonitorName,
   encodeSignal,
   encodeSpawn,
+  joinMessage,
+  joinMessageToName,
   MAX_NAME_BYTES,
   type NodeLife,
 } from './encoding/signal-codec.js';
@@ -168,7 +168,7 @@ export class Router implements BlockHost {
     }
     parseNodeName(node);
     if (Buffer.byteLength(name) > MAX_NAME_BYTES) return this.#lost('no such name', 'noproc');
-    const bytes = encodeMessageToName(name, this.address(from), encodeValue(this.#runtime.prepare(message)));
+    const bytes = joinMessageToName(name, this.address(from), encodeValue(this.#runtime.prepare(message)));
     return this.#toNode({ node, creation: 0 }, bytes, false) ? 'sent' : 'noconnection';
   }
 
@@ -185,7 +185,7 @@ export class Router implements BlockHost {
       }
     }
     const block = this.#blocks.alone(target.route, from, target.serial, message, this.#maxRemoteBytes);
-    const bytes = block ?? encodeMessage(target, this.address(from), encodeValue(message));
+    const bytes = block ?? joinMessage(target, this.address(from), encodeValue(message));
     return this.#toNode(target, bytes, false) ? 'sent' : 'noconnection';
   }
 
@@ -195,7 +195,7 @@ export class Router implements BlockHost {
   }
 
   /** @returns false where there is certainly no connection. @throws MessageTooLargeError for what may be dropped. */
-  #toNode(target: NodeLife, bytes: Uint8Array, mustDeliver: boolean): boolean {
+  #toNode(target: NodeLife, bytes: AnyBytes, mustDeliver: boolean): boolean {
     const maxBytes = this.#maxRemoteBytes;
     if (!mustDeliver && bytes.length > maxBytes) throw new MessageTooLargeError(bytes.length, maxBytes);
     this.#blocks.close(target.node);

@@ -1,6 +1,13 @@
 /** What a sender can learn of a mailbox that is full: `trySend` tells at once, `offer` waits for room. */
 import { setMaxListeners } from 'node:events';
-import { type AttachedProcess, type DownMessage, OfferError, parseNodeName, Scheduler } from '@liminal-node/scheduler';
+import {
+  type AttachedProcess,
+  type DownMessage,
+  inOnePiece,
+  OfferError,
+  parseNodeName,
+  Scheduler,
+} from '@liminal-node/scheduler';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { gate, offerer, openGate, slowHandler } from './fixtures/gate.js';
 
@@ -149,7 +156,7 @@ describe('to another node', () => {
       from.setRemote({
         send(_node, _creation, bytes, mustDeliver) {
           if (lane.full && !mustDeliver) return false;
-          to.receiveRemote(from.node, from.creation, bytes);
+          to.receiveRemote(from.node, from.creation, inOnePiece(bytes));
           return true;
         },
         broadcast: (notice) => to.receiveRemote(from.node, from.creation, notice),

@@ -1,5 +1,5 @@
 /** Two nodes in one OS process: their schedulers are real, and the connection between them hands bytes over. */
-import { type NodeName, Scheduler, type SchedulerOptions } from '@liminal-node/scheduler';
+import { inOnePiece, type NodeName, Scheduler, type SchedulerOptions } from '@liminal-node/scheduler';
 import { SIGNAL_OP } from '../src/encoding/signal-codec.js';
 import { puppet } from './fixtures/puppet.js';
 import { Actor } from './world.js';
@@ -69,7 +69,7 @@ export class TwoNodes implements AsyncDisposable {
         if (node === SILENT) return true;
         const isMeant = node === to.node && (creation === 0 || creation === to.creation);
         if (this.#connection < 0 || !isMeant) return false;
-        const [connection, bytes] = [this.#connection, signal.slice()];
+        const [connection, bytes] = [this.#connection, inOnePiece(signal).slice()];
         setImmediate(() => {
           if (connection !== this.#connection) return;
           arrived.push(names.get(bytes[0] ?? 0) as Op);

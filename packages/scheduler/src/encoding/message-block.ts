@@ -8,6 +8,7 @@
  */
 import { MessageTooLargeError, ProtocolError } from '../errors.js';
 import { ByteWriter } from './bytes.js';
+import { type AnyBytes, JoinedBytes } from './long-bytes.js';
 import { type Address, SIGNAL_OP } from './signal-codec.js';
 import type { ValueReader } from './value-reader.js';
 import { ValueWriter } from './value-writer.js';
@@ -75,7 +76,9 @@ export class BlockWriter {
     this.#count = 0;
     const length = this.isWriting ? this.#writingAt : this.#bytes.length;
     if (length > KEPT_BYTES && !this.isWriting) return this.#bytes.take();
-    return this.#bytes.room(length, 0).subarray(0, length);
+    const block = this.#bytes.room(length, 0).subarray(0, length);
+    // What is long is kept by whoever passes it on.
+    return length > KEPT_BYTES ? Uint8Array.from(block) : block;
   }
 }
 
@@ -83,8 +86,8 @@ export class BlockWriter {
 export type MessageTaker = (serial: number, value: unknown, bytes: number) => void;
 
 /** How many messages a signal is: those of a block, else one. */
-export function messagesIn(signal: Uint8Array): number {
-  if (signal[0] !== SIGNAL_OP.messages || signal.length < HEAD_BYTES) return 1;
+export function messagesIn(signal: AnyBytes): number {
+  if (signal instanceof JoinedBytes || signal[0] !== SIGNAL_OP.messages || signal.length < HEAD_BYTES) return 1;
   return new DataView(signal.buffer, signal.byteOffset).getUint32(COUNT_AT);
 }
 

@@ -12,6 +12,7 @@ import { type ExitReason, portableReason } from '../exit-reason.js';
 import { type AnyPid, formatPid, type NodeName, type Pid, type PidParts, parsePid, type Ref } from '../pid.js';
 import type { Signal, SpawnFault } from '../signal.js';
 import { ByteReader, ByteWriter } from './bytes.js';
+import { type AnyBytes, headOf, JoinedBytes, join, LONG_BYTES } from './long-bytes.js';
 import { freezeMessage } from './portable.js';
 import { decodeUntrusted, decodeValue, encodeValue } from './value-codec.js';
 
@@ -62,6 +63,20 @@ const MAX_FAULT_BYTES = 2_048;
 export function encodeMessage(to: Address, from: Address, payload: Uint8Array): Uint8Array {
   const writer = new ByteWriter(21 + payload.length).u8(SIGNAL_OP.message);
   return writeAddress(writeAddress(writer, to), from).raw(payload).take();
+}
+
+const NO_PAYLOAD = new Uint8Array(0);
+
+/** As `encodeMessage`; a payload that is long is not copied. */
+export function joinMessage(to: Address, from: Address, payload: Uint8Array): AnyBytes {
+  if (payload.length < LONG_BYTES) return encodeMessage(to, from, payload);
+  return join(encodeMessage(to, from, NO_PAYLOAD), payload);
+}
+
+/** As `encodeMessageToName`; a payload that is long is not copied. */
+export function joinMessageToName(name: string, from: Address, payload: Uint8Array): AnyBytes {
+  if (payload.length < LONG_BYTES) return encodeMessageToName(name, from, payload);
+  return join(encodeMessageToName(name, from, NO_PAYLOAD), payload);
 }
 
 export function encodeMessageToName(name: string, from: Address, payload: Uint8Array): Uint8Array {
@@ -115,13 +130,13 @@ export function encodeSignal(signal: Signal): Uint8Array {
 }
 
 /** Whether the bytes may be dropped, and their sender waits to hear of it: an offer, or a request for a process. */
-export function isAnswered(signal: Uint8Array): boolean {
-  return signal[0] === SIGNAL_OP.offer || isSpawn(signal);
+export function isAnswered(signal: AnyBytes): boolean {
+  return headOf(signal)[0] === SIGNAL_OP.offer || isSpawn(signal);
 }
 
 /** Whether the bytes are a request for a process. */
-export function isSpawn(signal: Uint8Array): boolean {
-  return signal[0] === SIGNAL_OP.spawn;
+export function isSpawn(signal: AnyBytes): boolean {
+  return headOf(signal)[0] === SIGNAL_OP.spawn;
 }
 
 /** Tells peers of a thread that has ended: u8 op | u32 thread | reason. */
@@ -140,21 +155,22 @@ export type Incoming =
   | { readonly kind: 'signal'; readonly to: Address };
 
 /** Reads the head only, to find the thread that a signal belongs to. */
-export function readHead(bytes: Uint8Array): Incoming {
-  const reader = new ByteReader(bytes);
+export function readHead(bytes: AnyBytes): Incoming {
+  const reader = new ByteReader(headOf(bytes));
+  const payload = (): Uint8Array => (bytes instanceof JoinedBytes ? bytes.tail : reader.rest());
   const op = reader.u8();
   switch (op) {
     case SIGNAL_OP.message: {
       const to = readAddress(reader);
       readAddress(reader);
-      return { kind: 'message', to, count: 1, payload: reader.rest() };
+      return { kind: 'message', to, count: 1, payload: payload() };
     }
     case SIGNAL_OP.messages:
       return { kind: 'messages', ...readBlockHead(reader) };
     case SIGNAL_OP.messageToName: {
       const name = reader.text(MAX_NAME_BYTES);
       readAddress(reader);
-      return { kind: 'messageToName', name, payload: reader.rest() };
+      return { kind: 'messageToName', name, payload: payload() };
     }
     case SIGNAL_OP.monitorName: {
       const name = reader.text(MAX_NAME_BYTES);

@@ -5,7 +5,8 @@
  *    where cbor-x alone would not give back what it was given (see the table). A value without such places is
  *    not copied.
  * 2. cbor-x writes it, without any state that both ends would have to share.
- * 3. `decodeValue` reads it. Binary data is copied out of the bytes, so that nothing decoded refers to them.
+ * 3. `decodeValue` reads it. Binary data is copied out of the bytes, so that nothing decoded refers to them; long binary
+ *    data is not, where the bytes were given away (`long-bytes.ts`).
  *
  * | what | cbor-x alone | here |
  * | --- | --- | --- |
@@ -19,9 +20,11 @@
  *
  * Bytes of a peer go through `cbor-guard.ts` first. The tags are registered with cbor-x for the whole thread.
  */
+import { endianness } from 'node:os';
 import { addExtension, Encoder, Tag } from 'cbor-x';
 import { NotPortableError, ProtocolError } from '../errors.js';
 import { checkCbor } from './cbor-guard.js';
+import { isGivenAway, LONG_BYTES } from './long-bytes.js';
 import {
   checkPortable,
   faultOfKey,
@@ -40,7 +43,8 @@ const codec = new Encoder({
   mapsAsObjects: true,
   variableMapSize: true,
   tagUint8Array: true,
-  copyBuffers: true,
+  // The handlers of the tags below copy what has to be copied, and do it once.
+  copyBuffers: false,
 });
 
 /** cbor-x writes one message behind the other into a block of this size, and never over what it returned. */
@@ -53,22 +57,27 @@ const BLOCK_BYTES = 16 * 1024;
  */
 export function encodeValue(value: unknown): Uint8Array {
   objects = 0;
+  longBytes = 0;
   let bytes: Uint8Array;
   try {
-    bytes = codec.encode(standIn(value, 0));
+    const whole = standIn(value, 0);
+    // Room for all of it at once: fresh memory costs more than what is copied into it.
+    if (longBytes > 0) useBlock(longBytes + BLOCK_BYTES);
+    bytes = codec.encode(whole);
   } catch (error) {
+    if (longBytes > 0) useBlock();
     checkPortable(value);
     throw error instanceof NotPortableError ? error : new NotPortableError('', `not encodable (${String(error)})`);
   }
   if (bytes.buffer.byteLength <= BLOCK_BYTES) return bytes;
-  // A large message made cbor-x take a block up to four times its size, which it would go on using.
+  // A large message made cbor-x take a block of up to four times its size, or was given one: it would go on using it.
   useBlock();
   // A typed array's copy has exactly its size, where a Buffer's would stand in a pool of up to 64 KiB.
   return bytes.buffer.byteLength - bytes.length <= BLOCK_BYTES ? bytes : new Uint8Array(bytes);
 }
 
-function useBlock(): void {
-  (codec as Encoder & { useBuffer(buffer: Uint8Array): void }).useBuffer(Buffer.allocUnsafeSlow(BLOCK_BYTES));
+function useBlock(size = BLOCK_BYTES): void {
+  (codec as Encoder & { useBuffer(buffer: Uint8Array): void }).useBuffer(Buffer.allocUnsafeSlow(size));
 }
 useBlock();
 
@@ -79,9 +88,19 @@ const decode = codec.decode.bind(codec) as (bytes: Uint8Array, end?: number) => 
 
 /** What `encodeValue` made `bytes` from. Only for bytes that it made in this OS process; nothing is checked. */
 export function decodeValue(bytes: Uint8Array): unknown {
+  if (isGivenAway(bytes)) return decodeReferring(bytes);
   if (bytes.length > SMALL_BYTES) return decode(bytes);
   small.set(bytes);
   return decode(small, bytes.length);
+}
+
+function decodeReferring(bytes: Uint8Array): unknown {
+  mayRefer = true;
+  try {
+    return decode(bytes);
+  } finally {
+    mayRefer = false;
+  }
 }
 
 /**
@@ -100,6 +119,10 @@ export function decodeUntrusted(bytes: Uint8Array): unknown {
 }
 
 let objects = 0;
+/** Of long binary data in the value that is being encoded. */
+let longBytes = 0;
+/** Whether what is being decoded may refer to the bytes. */
+let mayRefer = false;
 
 /** Only says that the value is to be refused; `checkPortable` then finds the place. */
 function refuse(what: string): never {
@@ -146,6 +169,8 @@ function standInForObject(value: object, depth: number): unknown {
   if (value instanceof Error) return standInForError(value, depth);
   const fault = faultOfLeaf(value, prototype);
   if (fault !== undefined) refuse(fault);
+  const { byteLength: bytes = 0 } = value as { readonly byteLength?: number };
+  if (bytes >= LONG_BYTES) longBytes += bytes;
   if (prototype === Buffer.prototype) {
     const { buffer, byteOffset, byteLength } = value as Buffer;
     return new Uint8Array(buffer, byteOffset, byteLength);
@@ -229,7 +254,43 @@ onTag(VALUE_TAG.negativeZero, () => -0);
 
 onTag(VALUE_TAG.bigInt, (hex: string) => (hex.startsWith('-') ? -BigInt(`0x${hex.slice(1)}`) : BigInt(`0x${hex}`)));
 
-onTag(VALUE_TAG.arrayBuffer, (bytes: Buffer) => bytes.buffer);
+onTag(VALUE_TAG.arrayBuffer, copyOf);
+
+/** Binary data in memory of its own. */
+function copyOf(bytes: Uint8Array): ArrayBufferLike {
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
+}
+
+type BinaryType = {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBufferLike, at?: number, length?: number): unknown;
+};
+
+/** Typed arrays with their tags (RFC 8746), of which those from 68 on stand for the order of little-endian machines. */
+const BINARY_TYPES: readonly (readonly [number, BinaryType])[] = [
+  [64, Uint8Array],
+  [68, Uint8ClampedArray],
+  [69, Uint16Array],
+  [70, Uint32Array],
+  [71, BigUint64Array],
+  [72, Int8Array],
+  [77, Int16Array],
+  [78, Int32Array],
+  [79, BigInt64Array],
+  [85, Float32Array],
+  [86, Float64Array],
+];
+
+for (const [tag, Type] of BINARY_TYPES) {
+  const itemBytes = Type.BYTES_PER_ELEMENT;
+  // The other order cbor-x copies item by item.
+  const native = itemBytes === 1 || endianness() === 'LE' ? tag : tag - 4;
+  onTag(native, (bytes: Uint8Array) => {
+    const { buffer, byteOffset: at, length } = bytes;
+    const isView = mayRefer && length >= LONG_BYTES && at % itemBytes === 0;
+    return isView ? new Type(buffer, at, length / itemBytes) : new Type(copyOf(bytes));
+  });
+}
 
 onTag(VALUE_TAG.markedText, (text: string) => text.slice(1));
 

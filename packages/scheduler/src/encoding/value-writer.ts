@@ -1,5 +1,6 @@
 /** The writing end of `value-stream.ts`. */
 import type { ByteWriter } from './bytes.js';
+import { LONG_BYTES } from './long-bytes.js';
 import { isBigIntInBounds, isWellFormed, MAX_DEPTH, MAX_OBJECTS } from './portable.js';
 import { MAX_SHAPES, ShapeTree } from './shapes.js';
 import { KIND, LOOPED_TEXT, MAX_SHORT_TEXT, NO_BYTES, type TextBuffer } from './value-stream.js';
@@ -241,8 +242,10 @@ export class ValueWriter {
 
   #binary(binary: Uint8Array): boolean {
     const { length } = binary;
-    // Shared memory is refused, and so is a detached buffer, which looks like an empty one.
-    if (length === 0 || Object.getPrototypeOf(binary.buffer) !== ArrayBuffer.prototype) return false;
+    // Shared memory is refused, and so is a detached buffer, which looks like an empty one. What is long, the other codec
+    // writes in a way that it need not be copied from then on.
+    if (length === 0 || length >= LONG_BYTES || Object.getPrototypeOf(binary.buffer) !== ArrayBuffer.prototype)
+      return false;
     this.#headWithCount(KIND.bytes, length);
     this.#room(length);
     this.#bytes.set(binary, this.#at);

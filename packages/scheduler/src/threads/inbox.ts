@@ -4,15 +4,22 @@
  * Handling a parcel may lead back here, when somebody wants what has come at once: then the parcels behind it
  * are handled inside, in order, and nothing is left for outside.
  *
+ * A long parcel comes in many parts, over many turns. It is put together in memory of its own, which is given away with
+ * it, so that nobody has to copy it out.
+ *
  * A handler that has enough for now is given the rest later, and only then what the port has.
  */
 import { ByteWriter } from '../encoding/bytes.js';
+import { giveAway } from '../encoding/long-bytes.js';
 import { ValueReader } from '../encoding/value-reader.js';
 import type { MeshPort } from './mesh-port.js';
-import { endOfParcel, type ParcelHandler, readParcel } from './parcel.js';
+import { bytesOfParcel, endOfParcel, type ParcelHandler, readParcel } from './parcel.js';
 
 /** Kept for what comes next; more is given back when it is handled. */
 const KEPT_BYTES = 512 * 1024;
+
+/** As much as a way holds: what is longer comes in parts, and so much may come with the last of them. */
+const WAY_BYTES = 256 * 1024;
 
 export class Inbox {
   readonly #values = new ValueReader();
@@ -20,10 +27,14 @@ export class Inbox {
   /** Up to here it is handled. */
   #at = 0;
   #hasRest = false;
+  /** A long parcel that has begun, with what has come behind it, and where it ends. */
+  #long: ByteWriter | undefined;
+  #longEnd = 0;
 
   /** Takes what the port has, unless there is a rest. @returns false where there is nothing to read. */
   fill(port: MeshPort): boolean {
     if (this.#hasRest) return true;
+    if (this.#long !== undefined) return port.take(this.#long);
     if (this.#at > 0) this.#moveUp();
     return port.take(this.#bytes);
   }
@@ -37,11 +48,16 @@ export class Inbox {
   read(thread: number, handler: ParcelHandler): void {
     this.#hasRest = false;
     for (;;) {
+      if (this.#long !== undefined && !this.#readLong(this.#long, thread, handler)) return;
       const stop = this.#bytes.length;
       const bytes = this.#bytes.room(stop, 0);
       const at = this.#at;
       const end = endOfParcel(bytes, at, stop);
-      if (end < 0) return;
+      if (end < 0) {
+        if (bytesOfParcel(bytes, at, stop) <= WAY_BYTES) return;
+        this.#beginLong(bytes, at, stop);
+        continue;
+      }
       this.#at = end;
       readParcel(bytes, at, end, thread, this.#values, handler);
       if (handler.fanOut.isSated) {
@@ -49,6 +65,26 @@ export class Inbox {
         return;
       }
     }
+  }
+
+  #beginLong(bytes: Buffer, at: number, stop: number): void {
+    this.#longEnd = bytesOfParcel(bytes, at, stop);
+    this.#long = new ByteWriter(this.#longEnd + WAY_BYTES, true).raw(bytes.subarray(at, stop));
+    this.#bytes.setLength(0);
+    this.#at = 0;
+  }
+
+  /** @returns false where not all of it is there, or the handler has had enough. */
+  #readLong(long: ByteWriter, thread: number, handler: ParcelHandler): boolean {
+    const { length } = long;
+    const end = this.#longEnd;
+    if (length < end) return false;
+    const bytes = long.room(length, 0);
+    this.#long = undefined;
+    this.#bytes.raw(bytes.subarray(end, length));
+    readParcel(giveAway(bytes), 0, end, thread, this.#values, handler);
+    this.#hasRest = handler.fanOut.isSated;
+    return !this.#hasRest;
   }
 
   #moveUp(): void {

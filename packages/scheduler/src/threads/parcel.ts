@@ -14,6 +14,7 @@
  * Parcels are trusted: they never leave the OS process.
  */
 import { ByteReader, type ByteWriter } from '../encoding/bytes.js';
+import { type AnyBytes, isGivenAway, JoinedBytes, LONG_BYTES } from '../encoding/long-bytes.js';
 import type { FormedMessage, MessageForm } from '../encoding/message-form.js';
 import type { NodeLife } from '../encoding/signal-codec.js';
 import { decodeValue, encodeValue } from '../encoding/value-codec.js';
@@ -136,38 +137,43 @@ export function writeMessage(outbox: Outbox, serial: number, message: unknown): 
   writeCodedMessage(outbox, serial, encodeValue(message));
 }
 
-function writeCodedMessage({ writer }: Outbox, serial: number, payload: Uint8Array): void {
+function writeCodedMessage(outbox: Outbox, serial: number, payload: Uint8Array): void {
+  const { writer } = outbox;
   const start = writer.length;
-  begin(writer, KIND.codedMessage).u48(serial).raw(payload);
-  end(writer, start);
+  begin(writer, KIND.codedMessage).u48(serial);
+  endWith(outbox, start, payload);
 }
 
-export function writeSignal({ writer }: Outbox, signal: Uint8Array): void {
+/** The bytes that these four are given must not change any more where they are long. */
+export function writeSignal(outbox: Outbox, signal: Uint8Array): void {
+  const { writer } = outbox;
   const start = writer.length;
-  begin(writer, KIND.signal).raw(signal);
-  end(writer, start);
+  begin(writer, KIND.signal);
+  endWith(outbox, start, signal);
 }
 
-export function writeInbound({ writer }: Outbox, source: NodeLife, signal: Uint8Array): void {
+export function writeInbound(outbox: Outbox, source: NodeLife, signal: AnyBytes): void {
+  const { writer } = outbox;
   const start = writer.length;
-  begin(writer, KIND.inbound).text(source.node).u32(source.creation).raw(signal);
-  end(writer, start);
+  begin(writer, KIND.inbound).text(source.node).u32(source.creation);
+  endWith(outbox, start, signal);
 }
 
-export function writeOutbound({ writer }: Outbox, target: NodeLife, mustDeliver: boolean, signal: Uint8Array): void {
+export function writeOutbound(outbox: Outbox, target: NodeLife, mustDeliver: boolean, signal: AnyBytes): void {
+  const { writer } = outbox;
   const start = writer.length;
   begin(writer, KIND.outbound).text(target.node).u32(target.creation);
-  writer.u8(mustDeliver ? 1 : 0).raw(signal);
-  end(writer, start);
+  writer.u8(mustDeliver ? 1 : 0);
+  endWith(outbox, start, signal);
 }
 
-export function writeMulticast({ writer }: Outbox, audience: number, message: Uint8Array, trusted: boolean): void {
+export function writeMulticast(outbox: Outbox, audience: number, message: AnyBytes, trusted: boolean): void {
+  const { writer } = outbox;
   const start = writer.length;
   begin(writer, KIND.multicast)
     .u8(trusted ? 1 : 0)
-    .u32(audience)
-    .raw(message);
-  end(writer, start);
+    .u32(audience);
+  endWith(outbox, start, message);
 }
 
 export function writeMember({ writer }: Outbox, audience: number, serial: number, isMember: boolean): void {
@@ -201,18 +207,34 @@ export function writeControl(outbox: Outbox, control: Control): void {
   writeCodedControl(outbox, encodeValue(control));
 }
 
-function writeCodedControl({ writer }: Outbox, control: Uint8Array): void {
+function writeCodedControl(outbox: Outbox, control: Uint8Array): void {
+  const { writer } = outbox;
   const start = writer.length;
-  begin(writer, KIND.codedControl).raw(control);
-  end(writer, start);
+  begin(writer, KIND.codedControl);
+  endWith(outbox, start, control);
 }
 
 function begin(writer: ByteWriter, kind: number): ByteWriter {
   return writer.u32(0).u8(kind);
 }
 
-function end(writer: ByteWriter, start: number): void {
-  writer.patchU32(start, writer.length - start - PREFIX_BYTES);
+function end(writer: ByteWriter, start: number, more = 0): void {
+  writer.patchU32(start, writer.length - start - PREFIX_BYTES + more);
+}
+
+/** Ends a parcel with `bytes`, of which what is long is not copied. */
+function endWith(outbox: Outbox, start: number, bytes: AnyBytes): void {
+  const { writer } = outbox;
+  const isJoined = bytes instanceof JoinedBytes;
+  if (isJoined) writer.raw(bytes.head);
+  const tail = isJoined ? bytes.tail : bytes;
+  if (tail.length < LONG_BYTES) {
+    writer.raw(tail);
+    end(writer, start);
+  } else {
+    end(writer, start, tail.length);
+    outbox.writeLong(tail);
+  }
 }
 
 /**
@@ -223,6 +245,11 @@ export function endOfParcel(bytes: Buffer, at: number, stop: number): number {
   if (stop - at < PREFIX_BYTES) return -1;
   const end = at + PREFIX_BYTES + readU32(bytes, at);
   return end <= stop ? end : -1;
+}
+
+/** How long the parcel at `at` is; 0 where that is not there. */
+export function bytesOfParcel(bytes: Buffer, at: number, stop: number): number {
+  return stop - at < PREFIX_BYTES ? 0 : PREFIX_BYTES + readU32(bytes, at);
 }
 
 /**
@@ -262,7 +289,8 @@ export function readParcel(
     case KIND.outbound: {
       const target = readLife(reader);
       const mustDeliver = reader.u8() === 1;
-      handler.outbound(target, mustDeliver, Buffer.from(reader.rest()));
+      const signal = reader.rest();
+      handler.outbound(target, mustDeliver, isGivenAway(signal) ? signal : Buffer.from(signal));
       break;
     }
     case KIND.multicast: {

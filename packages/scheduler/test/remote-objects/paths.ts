@@ -1,6 +1,7 @@
 /** The three ways between a proxy and its object: one thread, two threads, two nodes. */
 import {
   type AttachedProcess,
+  inOnePiece,
   type NodeName,
   type ObjectDefinition,
   type ObjectPid,
@@ -60,7 +61,7 @@ function join(from: Scheduler, to: Scheduler): void {
   from.setRemote({
     send: (node, creation, signal) => {
       if (node !== to.node || (creation !== 0 && creation !== to.creation)) return false;
-      const bytes = Uint8Array.from(signal);
+      const bytes = Uint8Array.from(inOnePiece(signal));
       setImmediate(() => to.receiveRemote(from.node, from.creation, bytes));
       return true;
     },
