@@ -131,8 +131,8 @@ describe('a subscription that waits for the cluster', () => {
       nodes: ['older@127.0.0.1'],
     });
     expect(await a.channel('orders').publish('nobody')).toMatchObject({ local: 0 });
-    // It skips the names of the cluster as well.
-    expect([older.counters.unknownOptionalFrames, older.sessions().length]).toEqual([2, 1]);
+    // It skips the names of the cluster as well, and what two scopes of groups say that they hold of it.
+    expect([older.counters.unknownOptionalFrames, older.sessions().length]).toEqual([4, 1]);
     const waiting = a.channel('orders').subscribe({ ready: 'cluster' });
     await older.stop();
     (await waiting).close();
