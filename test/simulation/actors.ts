@@ -208,9 +208,9 @@ function receiveDown(world: Stage, actor: Actor, { ref, pid, reason }: DownMessa
     }
     return;
   }
-  // Who is told at once, on the same thread, may be told before the run is.
+  // Who is told at once, on the same thread, may be told before the run is. A node that stops ends threads that are stuck.
   world.later(() => {
-    if (!target.hasEnded) {
+    if (!target.hasEnded && target.life.isRunning) {
       world.fail(`${actor.pid} is told the end of ${target.pid}, which lives: ${JSON.stringify(reason)}`);
     }
   });

@@ -80,4 +80,24 @@ export const regressions: readonly Regression[] = [
       ],
     },
   },
+  {
+    what: 'a thread that is stuck when its node stops is ended, and who monitors its processes is told so',
+    plan: {
+      ...PLAN,
+      seed: 10_511,
+      hosts: 4,
+      controlBudget: 600,
+      heldBudget: 1,
+      steps: [
+        { at: 20, do: 'spawn', actor: 3, host: 3, place: 1 },
+        { at: 32, do: 'spawn', actor: 1, host: 1, place: 1 },
+        { at: 43, do: 'spawn', actor: 0, host: 0, place: 1 },
+        { at: 664, do: 'subscribe', actor: 3, channel: 'x' },
+        { at: 701, do: 'monitor', actor: 0, to: 1 },
+        { at: 804, do: 'call', actor: 0, host: 0 },
+        { at: 1_049, do: 'freeze', host: 1, thread: 1, ms: 3_000 },
+        { at: 1_670, do: 'stop', host: 1, ms: 0 },
+      ],
+    },
+  },
 ];
