@@ -145,8 +145,11 @@ export const gauge = defineProcess(import.meta.url, 'gauge', async (self) => {
   self.send(replyTo, { longest });
 });
 
-/** Messages that may be under way to a `pacedCounter`; it tells of every fourth part of them. */
-const UNDER_WAY = 40_000;
+/**
+ * Messages that may be under way to a `pacedCounter`; it tells of every fourth part of them. Those of 1 KiB are 8 MB then,
+ * which is half of what a node queues for another before it drops any.
+ */
+const UNDER_WAY = 8_000;
 
 /** As `counter`; it lets its sender know how far it is, so that the queues between nodes are never full. */
 const takePaced = (kind) => (self, count, replyTo) => {

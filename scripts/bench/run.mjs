@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --row NAME] [--runs N] [--json] [--page FILE] [--prof]`: our figures on this machine, each the median of several
+ * `npm run bench [-- --row NAME …] [--runs N] [--json] [--page FILE] [--prof]`: our figures on this machine, each the median of several
  * runs, beside those of the peers that are installed. Every message is checked for order and count by who receives it. A run that
  * fails does not end it: who failed is named, and the exit code is 1.
  */
@@ -19,7 +19,7 @@ import { twoThreadRows } from './two-thread-rows.mjs';
 
 const { values: flags } = parseArgs({
   options: {
-    row: { type: 'string' },
+    row: { type: 'string', multiple: true, default: [] },
     runs: { type: 'string', default: '5' },
     json: { type: 'boolean', default: false },
     page: { type: 'string' },
@@ -35,13 +35,14 @@ function misused(message) {
 const all = [...oneThreadRows, ...twoThreadRows, ...nodeRows, ...groupsRows, ...oneNodeRows, ...idleRows, ...faultRows];
 const runs = Number(flags.runs);
 if (!(runs >= 1)) misused(`--runs takes a number from 1, not "${flags.runs}"`);
-const wanted = all.filter(({ name }) => flags.row === undefined || name === flags.row);
-if (wanted.length === 0) {
-  misused(`there is no row "${flags.row}"; the rows are ${all.map(({ name }) => name).join(', ')}`);
+for (const row of flags.row) {
+  if (all.some(({ name }) => name === row)) continue;
+  misused(`there is no row "${row}"; the rows are ${all.map(({ name }) => name).join(', ')}`);
 }
+const wanted = all.filter(({ name }) => flags.row.length === 0 || flags.row.includes(name));
 
 if (flags.prof) {
-  if (flags.row === undefined) misused('--prof is for one row: name it with --row');
+  if (flags.row.length !== 1) misused('--prof is for one row: name it with --row');
   await profileRow(wanted[0]);
   process.exit();
 }
