@@ -4,28 +4,32 @@
  */
 import { compiledErlang, runErlangNode } from './erlang.mjs';
 import { latency, parts, rate } from './figures.mjs';
-import { ROWS } from './peers/work.mjs';
+import { ROWS, workOf } from './peers/work.mjs';
 import { runFile } from './run-file.mjs';
 
 const MODULES = { NATS: 'nats', Redis: 'redis', Moleculer: 'moleculer', 'plain TCP': 'tcp' };
 
 async function erlang(row, isRelay = false) {
-  const { kind, count, subscribers, receivers, text, gapMs = 0 } = ROWS[row];
+  const { kind, count, subscribers, receivers, text, gapMs = 0 } = workOf(row, 'erlang');
   const work = [isRelay ? 'relay' : kind, count, subscribers, text.length, gapMs, receivers].map(String);
   const flags = ['-sname', `bench${process.pid}`, '-noshell', '-pa', compiledErlang('two_nodes')];
   return runErlangNode([...flags, '-run', 'two_nodes', 'main', ...work]);
 }
 
 function peersOf(row) {
-  const { kind, receivers } = ROWS[row];
+  const { kind } = ROWS[row];
   const peers = { 'Erlang/OTP': () => erlang(row) };
   if (kind === 'publish') peers['Erlang/OTP, one relay a node'] = () => erlang(row, true);
   for (const [name, module] of Object.entries(MODULES)) {
-    // Moleculer has no messages of bytes. How slow peers scale with nodes is not worth the minutes.
-    const isLeftOut = module === 'moleculer' ? kind === 'bytes' || receivers > 1 : module === 'redis' && receivers > 1;
-    if (!isLeftOut) peers[name] = () => runFile('peers/pubsub.mjs', [module, row]);
+    if (!isLeftOut(module, ROWS[row])) peers[name] = () => runFile('peers/pubsub.mjs', [module, row]);
   }
   return peers;
+}
+
+/** Moleculer has no messages of bytes, and starts 10,000 subscribers in minutes. How slow peers scale is not worth the minutes. */
+function isLeftOut(module, { kind, receivers, subscribers }) {
+  if (module === 'moleculer') return kind === 'bytes' || receivers > 1 || subscribers > 1_000;
+  return module === 'redis' && receivers > 1;
 }
 
 const TITLES = {

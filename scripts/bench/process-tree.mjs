@@ -28,6 +28,11 @@ export function killTree(root) {
   for (const pid of treeOf(root)) attempt(() => process.kill(pid, 'SIGKILL'));
 }
 
+/** Ends all that this OS process has started, and what those have. */
+export function killStarted() {
+  for (const pid of treeOf(process.pid)) if (pid !== process.pid) attempt(() => process.kill(pid, 'SIGKILL'));
+}
+
 function treeOf(pid) {
   const all = [pid];
   for (const thread of attempt(() => readdirSync(`/proc/${pid}/task`)) ?? []) {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { killTree, watchPeakRss } from './process-tree.mjs';
 
 /** Who needs longer than this for one run is left out of the row. */
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 60_000;
 
 /** Where it matters, libraries are told that this is not a place for development. */
 export const env = { ...process.env, NODE_ENV: 'production' };

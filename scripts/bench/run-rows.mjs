@@ -6,18 +6,23 @@
  * and gives `{ figure, peakRss? }`. `runs` is for rows that need fewer. `together` is for those that leave the machine idle: all
  * runs of all are at once.
  *
- * @returns what was measured, a row each, with `entrants`, of which we are the first; and how many failed.
+ * @param done called after each row with what was measured so far: a row each, with `entrants`, of which we are the first, and the
+ *   seconds that it took.
+ * @returns how many failed.
  */
-export async function runRows(rows, { runs, json }) {
+export async function runRows(rows, { runs, json, done }) {
   const results = [];
   for (const row of rows) {
-    const result = { row, ...(await measure(row, Math.min(runs, row.runs ?? runs))) };
+    const startedAt = performance.now();
+    const measured = await measure(row, Math.min(runs, row.runs ?? runs));
+    const result = { row, seconds: (performance.now() - startedAt) / 1_000, ...measured };
     results.push(result);
     if (json) printJson(result);
     else print(result);
+    done(results);
   }
   const failed = results.flatMap(({ entrants }) => entrants).filter(({ failed }) => failed !== undefined).length;
-  return { results, failed };
+  return { failed };
 }
 
 async function measure(row, runs) {
@@ -64,8 +69,8 @@ function ratio(ours, theirs, { by, lessIsBetter = false }) {
   return lessIsBetter ? 1 / more : more;
 }
 
-function printJson({ row, runs, entrants: [ours, ...peers] }) {
-  console.log(JSON.stringify({ row: row.name, runs, ...ours, peers }));
+function printJson({ row, runs, seconds, entrants: [ours, ...peers] }) {
+  console.log(JSON.stringify({ row: row.name, runs, seconds, ...ours, peers }));
 }
 
 function print({ row: { title, show }, entrants }) {

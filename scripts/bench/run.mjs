@@ -1,7 +1,8 @@
 /**
  * `npm run bench [-- --row NAME …] [--runs N] [--json] [--page FILE] [--prof]`: our figures on this machine, each the median of several
  * runs, beside those of the peers that are installed. Every message is checked for order and count by who receives it. A run that
- * fails does not end it: who failed is named, and the exit code is 1.
+ * fails does not end it: who failed is named, and the exit code is 1. The page is written after each row. SIGINT and SIGTERM end all
+ * that was started; the page of the rows done stays.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -13,6 +14,7 @@ import { nodeRows } from './node-rows.mjs';
 import { oneNodeRows } from './one-node-rows.mjs';
 import { oneThreadRows } from './one-thread-rows.mjs';
 import { benchmarkPage } from './page.mjs';
+import { killStarted } from './process-tree.mjs';
 import { profileRow } from './profile.mjs';
 import { runRows } from './run-rows.mjs';
 import { twoThreadRows } from './two-thread-rows.mjs';
@@ -49,9 +51,23 @@ if (flags.prof) {
 
 // Each server that was started is ended with this process.
 process.setMaxListeners(0);
+for (const [signal, number] of [
+  ['SIGINT', 2],
+  ['SIGTERM', 15],
+]) {
+  process.once(signal, () => {
+    killStarted();
+    process.exit(128 + number);
+  });
+}
+
 const startedAt = performance.now();
-const { results, failed } = await runRows(wanted.map(withInstalledPeers), { runs, json: flags.json });
-const minutes = (performance.now() - startedAt) / 60_000;
-if (flags.page !== undefined) writeFileSync(flags.page, benchmarkPage(results, { minutes }));
+function writePage(results) {
+  const minutes = (performance.now() - startedAt) / 60_000;
+  if (flags.page !== undefined) writeFileSync(flags.page, benchmarkPage(results, { minutes, wanted, all }));
+}
+
+const { failed } = await runRows(wanted.map(withInstalledPeers), { runs, json: flags.json, done: writePage });
+console.error(`${wanted.length} rows in ${((performance.now() - startedAt) / 60_000).toFixed(1)} minutes`);
 if (failed > 0) console.error(`${failed} failed`);
 process.exit(failed > 0 ? 1 : 0);

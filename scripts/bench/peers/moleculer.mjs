@@ -1,6 +1,9 @@
 /** Moleculer over its own TCP transporter: events for one way and for subscribers, an action for round trips. */
 import moleculer from 'moleculer';
 
+/** Nodes find each other when they gossip: the least that it takes, since nobody does anything before. */
+const GOSSIP_S = 1;
+
 /** None: the nodes are told of each other. */
 export const startServer = async () => ({ address: '', stop() {} });
 
@@ -9,7 +12,7 @@ export async function open({ role, peers = [] }) {
   const broker = new moleculer.ServiceBroker({
     nodeID: role,
     logger: false,
-    transporter: { type: 'TCP', options: { udpDiscovery: false, urls } },
+    transporter: { type: 'TCP', options: { udpDiscovery: false, urls, gossipPeriod: GOSSIP_S } },
   });
   const createServices = async (services) => {
     for (const service of services) broker.createService(service);
