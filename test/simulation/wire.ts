@@ -88,7 +88,7 @@ export class Stream {
   }
 
   write(bytes: Uint8Array, done: (() => void) | undefined): void {
-    this.#waiting.push({ bytes, done });
+    this.#waiting.push({ bytes: Uint8Array.from(bytes), done });
     this.pump();
   }
 

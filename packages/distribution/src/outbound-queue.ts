@@ -7,8 +7,8 @@
  *    where nothing else is paid for from its budget, so that a budget never forbids a frame of legal size.
  * 2. `take` fills a buffer with the next bytes: control frames first, then the flows in turn (`flow-queue.ts`);
  *    a piece that was begun is finished before anything else. Pieces may be cut anywhere between two buffers.
- * 3. `release` gives a buffer's bytes back to the budgets once it is written. `clear` gives back all there is;
- *    a release after it does nothing. So every byte is given back exactly once.
+ * 3. `release` gives a buffer's bytes back to the budgets once it is written, and its memory to the next one.
+ *    `clear` gives back all there is; a release after it does nothing. So every byte is given back exactly once.
  * 4. `clear` tells what was still waiting, which the peer has never seen, from what was in a buffer that had been
  *    taken and not released: the peer may have that or not.
  * 5. `pushPending` queues a data frame beyond the budget, for a sender that waits (`pending-sends.ts`). `lose` tells
@@ -26,6 +26,9 @@ import type { DataTraffic, Lane } from './session.js';
 
 /** The most bytes in one buffer to write. */
 export const BATCH_BYTES = 256 * 1_024;
+
+/** A buffer of more is written into memory that is kept for the next one; a shorter one gives that back. */
+const UNKEPT_BYTES = 16 * 1_024;
 
 /** Room in a buffer for what fragments have beside the bytes that were paid for. */
 const FRAGMENT_HEADS_BYTES = 64;
@@ -88,6 +91,8 @@ export class OutboundQueue {
   /** The piece of which a part is in a batch already, and how many of its bytes. */
   #begun: Piece | undefined;
   #begunBytes = 0;
+  /** Memory of a buffer that was released. */
+  #spare: ArrayBufferLike | undefined;
   #waitingBytes = 0;
   #controlBytes = 0;
   #dataBytes = 0;
@@ -186,7 +191,7 @@ export class OutboundQueue {
   take(fragmentRoom = Number.POSITIVE_INFINITY): Batch | undefined {
     if (this.#waitingBytes === 0) return undefined;
     const wanted = Math.min(this.#waitingBytes + FRAGMENT_HEADS_BYTES, Math.max(0, fragmentRoom) + SHORT_FRAMES_BYTES);
-    const bytes = Buffer.allocUnsafe(Math.min(BATCH_BYTES, wanted));
+    const bytes = this.#memory(Math.min(BATCH_BYTES, wanted));
     const batch: OpenBatch = {
       ...{ bytes, controlBytes: 0, dataBytes: 0, frames: 0, messages: 0, dataMessages: 0, byMark: [] },
       fragmentBytes: 0,
@@ -210,6 +215,14 @@ export class OutboundQueue {
     this.#takenMessages += batch.messages;
     this.#takenDataMessages += batch.dataMessages;
     return batch;
+  }
+
+  /** Fresh memory is what writing much would spend most on: its pages, and the garbage collections that it brings. */
+  #memory(bytes: number): Buffer {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    if (bytes <= UNKEPT_BYTES) return Buffer.allocUnsafe(bytes);
+    return Buffer.from(spare ?? new ArrayBuffer(BATCH_BYTES), 0, bytes);
   }
 
   #next(mayFragment: boolean): Piece | undefined {
@@ -259,6 +272,7 @@ export class OutboundQueue {
 
   release(batch: Batch): void {
     if (this.#cleared) return;
+    if (batch.bytes.length > UNKEPT_BYTES) this.#spare = batch.bytes.buffer;
     this.#controlBytes -= batch.controlBytes;
     this.#dataBytes -= batch.dataBytes;
     this.#takenMessages -= batch.messages;
@@ -287,6 +301,7 @@ export class OutboundQueue {
     this.#flows.clear();
     this.#pending.clear();
     this.#begun = undefined;
+    this.#spare = undefined;
     this.#waitingBytes = 0;
     this.#controlBytes = 0;
     this.#dataBytes = 0;

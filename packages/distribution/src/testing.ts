@@ -106,7 +106,7 @@ class Wire {
       write: (bytes, done) =>
         this.carry(() => {
           const receiver = this.#ends[other];
-          receiver?.data(bytes);
+          receiver?.data(Uint8Array.from(bytes));
           if (receiver !== undefined) done?.();
         }),
       // Like a socket that does not stay half open: the other end closes as well.

@@ -20,8 +20,8 @@ export interface Connection {
   /** Where the other end is, for logs. */
   readonly remoteAddress: string;
   /**
-   * Sends bytes, which must not change afterwards. `done` comes when they have been handed to the kernel; it
-   * does not come at all when the connection ends before.
+   * Sends bytes, which must not change until `done` comes: when they have been handed to the kernel. It does not
+   * come at all when the connection ends before.
    */
   write(bytes: Uint8Array, done?: () => void): void;
   /** Sends what was written, then says that nothing follows. Reading goes on. */

@@ -22,7 +22,7 @@ const action = fc.oneof(
 function drain(queue: OutboundQueue): Uint8Array[] {
   const written: Uint8Array[] = [];
   for (let batch = queue.take(); batch !== undefined; batch = queue.take()) {
-    written.push(batch.bytes);
+    written.push(Uint8Array.from(batch.bytes));
     queue.release(batch);
   }
   return written;
@@ -56,7 +56,7 @@ describe('the outbound queue', () => {
           if (next === 'take') {
             const batch = queue.take();
             if (batch !== undefined) inFlight.push(batch);
-            if (batch !== undefined) chunks.push(batch.bytes);
+            if (batch !== undefined) chunks.push(Uint8Array.from(batch.bytes));
           } else if (next === 'written') settle();
           else {
             const body = Buffer.alloc(next.bytes + 4);
@@ -149,6 +149,34 @@ describe('the outbound queue', () => {
     expect(frames.map(({ type }) => type)).toEqual([9, 4]);
     expect(Buffer.compare(frames[0]?.body ?? Buffer.alloc(0), large)).toBe(0);
     expect(queue.atFrameEnd).toBe(true);
+  });
+
+  test('writes into memory again that was released, and never into what is still being written', () => {
+    const queue = new OutboundQueue(WIDE, OLD_PEER);
+    const body = Buffer.alloc(5 * BATCH_BYTES, 7);
+    queue.push(9, body, 'data');
+    const [first, second] = [queue.take(), queue.take()];
+    if (first === undefined || second === undefined) throw new Error('nothing to write');
+    expect(second.bytes.buffer).not.toBe(first.bytes.buffer);
+    queue.release(first);
+    const third = queue.take();
+    expect(third?.bytes.buffer).toBe(first.bytes.buffer);
+    expect(queue.take()?.bytes.buffer).not.toBe(second.bytes.buffer);
+  });
+
+  test('keeps no memory of a buffer that is followed by a short one', () => {
+    const queue = new OutboundQueue(WIDE, OLD_PEER);
+    const memoryOf = (bytes: number): ArrayBufferLike => {
+      queue.push(9, Buffer.alloc(bytes), 'data');
+      const batch = queue.take();
+      if (batch === undefined) throw new Error('nothing to write');
+      queue.release(batch);
+      return batch.bytes.buffer;
+    };
+    const first = memoryOf(100_000);
+    expect(memoryOf(100_000)).toBe(first);
+    memoryOf(10);
+    expect(memoryOf(100_000)).not.toBe(first);
   });
 
   test('keeps the stream in step wherever a buffer ends in a frame, its header included', () => {

@@ -4,7 +4,7 @@
  * Handling a parcel may lead back here, when somebody wants what has come at once: then the parcels behind it
  * are handled inside, in order, and nothing is left for outside.
  *
- * A long parcel comes in many parts, over many turns. It is put together in memory of its own, which is given away with
+ * A long parcel comes in parts, perhaps over many turns. It is put together in memory of its own, which is given away with
  * it, so that nobody has to copy it out.
  *
  * A handler that has enough for now is given the rest later, and only then what the port has.
@@ -12,14 +12,17 @@
 import { ByteWriter } from '../encoding/bytes.js';
 import { giveAway } from '../encoding/long-bytes.js';
 import { ValueReader } from '../encoding/value-reader.js';
-import type { MeshPort } from './mesh-port.js';
-import { bytesOfParcel, endOfParcel, type ParcelHandler, readParcel } from './parcel.js';
+import { HOME_RING_BYTES, type MeshPort } from './mesh-port.js';
+import { bytesOfParcel, type ParcelHandler, readParcel } from './parcel.js';
+
+/** A parcel of more is long. */
+const LONG_PARCEL_BYTES = 256 * 1024;
+
+/** As much as a way holds: so much may come with the last part of a long parcel. */
+const WAY_BYTES = HOME_RING_BYTES;
 
 /** Kept for what comes next; more is given back when it is handled. */
-const KEPT_BYTES = 512 * 1024;
-
-/** As much as a way holds: what is longer comes in parts, and so much may come with the last of them. */
-const WAY_BYTES = 256 * 1024;
+const KEPT_BYTES = WAY_BYTES + LONG_PARCEL_BYTES;
 
 export class Inbox {
   readonly #values = new ValueReader();
@@ -52,12 +55,13 @@ export class Inbox {
       const stop = this.#bytes.length;
       const bytes = this.#bytes.room(stop, 0);
       const at = this.#at;
-      const end = endOfParcel(bytes, at, stop);
-      if (end < 0) {
-        if (bytesOfParcel(bytes, at, stop) <= WAY_BYTES) return;
+      const length = bytesOfParcel(bytes, at, stop);
+      if (length > LONG_PARCEL_BYTES) {
         this.#beginLong(bytes, at, stop);
         continue;
       }
+      const end = at + length;
+      if (length === 0 || end > stop) return;
       this.#at = end;
       readParcel(bytes, at, end, thread, this.#values, handler);
       if (handler.fanOut.isSated) {

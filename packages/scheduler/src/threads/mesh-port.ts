@@ -28,8 +28,14 @@ export interface MeshPort {
   close(): void;
 }
 
-/** Bytes on their way in one direction; beyond it they wait at the sender. */
+/** Bytes on their way in one direction between two threads; beyond it they wait at the sender. */
 const RING_BYTES = 256 * 1024;
+
+/**
+ * To or from home, which carries the traffic with other nodes. Measured with messages of 1 KiB between nodes, at
+ * 256 KiB: 1.12 times the CPU time, because a sender that waits for room has to be woken.
+ */
+export const HOME_RING_BYTES = 1024 * 1024;
 
 /** What an end is made of. The message port carries nothing but wake-ups, and is transferred. */
 export interface Way {
@@ -38,9 +44,11 @@ export interface Way {
   readonly inward: SharedArrayBuffer;
 }
 
-export function makeWay(): readonly [Way, Way] {
+/** @param isHomes whether home is at one end. */
+export function makeWay(isHomes: boolean): readonly [Way, Way] {
   const { port1, port2 } = new MessageChannel();
-  const [there, back] = [ringMemory(RING_BYTES), ringMemory(RING_BYTES)];
+  const bytes = isHomes ? HOME_RING_BYTES : RING_BYTES;
+  const [there, back] = [ringMemory(bytes), ringMemory(bytes)];
   return [
     { port: port1, outward: there, inward: back },
     { port: port2, outward: back, inward: there },

@@ -237,17 +237,7 @@ function endWith(outbox: Outbox, start: number, bytes: AnyBytes): void {
   }
 }
 
-/**
- * Where the parcel at `at` ends, or -1 where not all of it is there.
- * @param stop where the bytes that are there end.
- */
-export function endOfParcel(bytes: Buffer, at: number, stop: number): number {
-  if (stop - at < PREFIX_BYTES) return -1;
-  const end = at + PREFIX_BYTES + readU32(bytes, at);
-  return end <= stop ? end : -1;
-}
-
-/** How long the parcel at `at` is; 0 where that is not there. */
+/** How long the parcel at `at` is; 0 where that is not there. @param stop where the bytes that are there end. */
 export function bytesOfParcel(bytes: Buffer, at: number, stop: number): number {
   return stop - at < PREFIX_BYTES ? 0 : PREFIX_BYTES + readU32(bytes, at);
 }

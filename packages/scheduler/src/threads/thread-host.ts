@@ -45,8 +45,8 @@ export interface ThreadHandle<Port> {
 export type NewThread<Port> = Omit<ThreadSettings<Port>, 'control' | 'home' | 'news' | 'newsTold'>;
 
 export interface ThreadHost<Port> {
-  /** Both ends of a new way between two threads. */
-  makeWay(): readonly [Port, Port];
+  /** Both ends of a new way between two threads; home may be at the other one. */
+  makeWay(isHomes: boolean): readonly [Port, Port];
   /** Home's end of a way. */
   meshPort(port: Port): MeshPort;
   /** @param onDown called once, when the thread has ended. */

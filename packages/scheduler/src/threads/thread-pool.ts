@@ -220,7 +220,7 @@ export class ThreadPool<Port> {
     const thread = this.#next++;
     const slot = this.#freeSlot();
     const others = [...this.#threads.values()];
-    const ways = [undefined, ...others].map((other) => ({ other, ends: this.#host.makeWay() }));
+    const ways = [undefined, ...others].map((other) => ({ other, ends: this.#host.makeWay(other === undefined) }));
     const ports = ways.map(({ other, ends }) => ({
       thread: other?.thread ?? HOME,
       slot: other !== undefined && this.#placement.has(other.thread) ? other.slot : undefined,

@@ -9,7 +9,7 @@ import { ringMemory } from '../../src/threads/ring.js';
 /** @param ringBytes how much is on its way at once. @default as in production */
 export function twoEnds(ringBytes?: number): readonly [WayPort, WayPort] {
   if (ringBytes === undefined) {
-    const [one, other] = makeWay();
+    const [one, other] = makeWay(false);
     return [new WayPort(one, false), new WayPort(other, false)];
   }
   const { port1, port2 } = new MessageChannel();
