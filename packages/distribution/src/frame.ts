@@ -3,14 +3,18 @@
  *
  * The decoder takes bytes as they come, cut anywhere. A length is checked against the cap as soon as its four
  * bytes are there, and a frame that has not arrived in full is held in a buffer that grows with the bytes that
- * did arrive: nothing is ever allocated because a peer said so. Bodies that lie in one chunk are views of it.
+ * did arrive: nothing is ever allocated because a peer said so. Bodies that lie in one chunk are views of it. Fragments,
+ * which are copied from by whoever puts them together, are held in the same memory one after the other.
  */
 import { ProtocolError } from '@liminal-node/scheduler';
+import { FrameType } from './frame-type.js';
 
 /** Length and type. */
 export const HEADER_BYTES = 5;
 
 const LENGTH_BYTES = 4;
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Writes the header of a frame; the caller sees to the room. */
 export function writeHeader(target: Uint8Array, at: number, type: number, bodyBytes: number): void {
@@ -29,14 +33,14 @@ export function encodeFrame(type: number, body: Uint8Array): Uint8Array {
   return frame;
 }
 
-/** Takes one frame; false says that no more are wanted. */
+/** Takes one frame; false says that no more are wanted. The body of a FRAGMENT may change once it has returned. */
 export type FrameSink = (type: number, body: Uint8Array) => boolean;
 
 export class FrameDecoder {
   /** The cap on type and body together. May change between frames, also from within the sink. */
   maxFrameBytes: number;
   /** The start of a frame that has not arrived in full, length included. */
-  #held = new Uint8Array(0);
+  #held: Uint8Array = NO_BYTES;
   #heldBytes = 0;
   /** Frames that did not arrive in one piece. */
   #begun = 0;
@@ -61,9 +65,15 @@ export class FrameDecoder {
       const total = this.#heldBytes < LENGTH_BYTES ? LENGTH_BYTES : LENGTH_BYTES + this.#lengthAt(this.#held, 0);
       if (this.#heldBytes === total) {
         const frame = this.#held;
-        this.#held = new Uint8Array(0);
+        const type = frame[LENGTH_BYTES] as number;
+        let body = frame.subarray(HEADER_BYTES, total);
+        if (type !== FrameType.FRAGMENT) {
+          // The memory goes with the frame, unless it is that of a fragment.
+          if (frame.length > total) body = new Uint8Array(body);
+          else this.#held = NO_BYTES;
+        }
         this.#heldBytes = 0;
-        if (!sink(frame[LENGTH_BYTES] as number, frame.subarray(HEADER_BYTES, total))) return;
+        if (!sink(type, body)) return;
       } else if (at === chunk.length) {
         return;
       } else {

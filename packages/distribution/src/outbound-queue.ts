@@ -210,7 +210,10 @@ export class OutboundQueue {
       at = this.#copy(piece, bytes, at);
       if (this.#begun === undefined) this.#settle(piece, batch);
     }
-    if (at === 0) return undefined;
+    if (at === 0) {
+      this.#keep(bytes);
+      return undefined;
+    }
     batch.bytes = at === bytes.length ? bytes : bytes.subarray(0, at);
     this.#takenMessages += batch.messages;
     this.#takenDataMessages += batch.dataMessages;
@@ -223,6 +226,10 @@ export class OutboundQueue {
     this.#spare = undefined;
     if (bytes <= UNKEPT_BYTES) return Buffer.allocUnsafe(bytes);
     return Buffer.from(spare ?? new ArrayBuffer(BATCH_BYTES), 0, bytes);
+  }
+
+  #keep({ buffer, length }: Uint8Array): void {
+    if (length > UNKEPT_BYTES) this.#spare = buffer;
   }
 
   #next(mayFragment: boolean): Piece | undefined {
@@ -272,7 +279,7 @@ export class OutboundQueue {
 
   release(batch: Batch): void {
     if (this.#cleared) return;
-    if (batch.bytes.length > UNKEPT_BYTES) this.#spare = batch.bytes.buffer;
+    this.#keep(batch.bytes);
     this.#controlBytes -= batch.controlBytes;
     this.#dataBytes -= batch.dataBytes;
     this.#takenMessages -= batch.messages;

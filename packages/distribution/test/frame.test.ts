@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeFrame, FrameDecoder } from '../src/frame.js';
+import { FrameType } from '../src/frame-type.js';
 
 type Frame = [number, string];
 
@@ -40,6 +41,30 @@ describe('frames', () => {
         expect(decode(pieces(bytes, sizes))).toEqual(expected);
       }),
     );
+  });
+
+  test('but for fragments, may be kept: their bytes stay as they are while others come', () => {
+    const type = fc.constantFrom<number>(FrameType.FRAGMENT, FrameType.SIGNAL);
+    const mixed = fc.array(fc.tuple(type, fc.uint8Array({ maxLength: 300 })), { minLength: 5, maxLength: 20 });
+    fc.assert(
+      fc.property(mixed, fc.integer({ min: 1, max: 400 }), (sent, size) => {
+        const decoder = new FrameDecoder(1_000);
+        const kept: Uint8Array[] = [];
+        for (const piece of pieces(Buffer.concat(sent.map(([of, body]) => encodeFrame(of, body))), [size])) {
+          decoder.push(piece, (of, body) => of === FrameType.FRAGMENT || kept.push(body) > 0);
+        }
+        const expected = sent.filter(([of]) => of !== FrameType.FRAGMENT).map(([, body]) => Buffer.from(body));
+        expect(kept.map((body) => Buffer.from(body))).toEqual(expected);
+      }),
+    );
+  });
+
+  test('of fragments that come in pieces are put together in the same memory', () => {
+    const memories = new Set<ArrayBufferLike>();
+    const decoder = new FrameDecoder(1_000);
+    const bytes = Buffer.concat(Array.from({ length: 5 }, () => encodeFrame(FrameType.FRAGMENT, Buffer.alloc(300, 1))));
+    for (const piece of pieces(bytes, [100])) decoder.push(piece, (_type, body) => memories.add(body.buffer).size > 0);
+    expect(memories.size).toBe(1);
   });
 
   test('cut at every byte, one stream gives the same frames', () => {

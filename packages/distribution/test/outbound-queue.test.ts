@@ -164,6 +164,15 @@ describe('the outbound queue', () => {
     expect(queue.take()?.bytes.buffer).not.toBe(second.bytes.buffer);
   });
 
+  test('keeps the memory of a buffer into which nothing may go', () => {
+    const queue = new OutboundQueue(WIDE, PEER);
+    queue.push(9, Buffer.alloc(5 * BATCH_BYTES), 'data');
+    const first = queue.take() as Batch;
+    queue.release(first);
+    expect(queue.take(0)).toBeUndefined();
+    expect(queue.take()?.bytes.buffer).toBe(first.bytes.buffer);
+  });
+
   test('keeps no memory of a buffer that is followed by a short one', () => {
     const queue = new OutboundQueue(WIDE, OLD_PEER);
     const memoryOf = (bytes: number): ArrayBufferLike => {
