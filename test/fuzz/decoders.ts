@@ -46,6 +46,7 @@ export const DECODER_OF: Readonly<Record<keyof typeof FrameType, string>> = {
   PG_UPDATE: 'pg',
   PG_RESYNC: 'pg',
   PUBLISH: 'publication',
+  PUBLISH_BLOCK: 'publication-block',
   PG_ASK: 'pg',
   PG_ACK: 'pg',
   PG_HAVE: 'pg',

@@ -2,6 +2,7 @@
  * The books of a simulated cluster: what each session took, handed over, dropped and may have delivered, against what
  * came at the other end; and messages that processes sent against those that others heard, and the drops that were counted.
  */
+import { publicationsIn } from '@liminal-node/channels';
 import { FrameType, type MembershipEvent } from '@liminal-node/distribution';
 import { messagesIn } from '@liminal-node/scheduler';
 import type { Cluster } from './cluster.js';
@@ -15,6 +16,7 @@ const MESSAGES = new Set([1, 2, 9, 17]);
 /** Messages of the data lane in a frame, the loss of which is counted. */
 export function dataIn(type: number, body: Uint8Array): number {
   if (type === FrameType.PUBLISH) return 1;
+  if (type === FrameType.PUBLISH_BLOCK) return publicationsIn(body);
   return type === FrameType.SIGNAL && MESSAGES.has(body[0] ?? 0) ? messagesIn(body) : 0;
 }
 

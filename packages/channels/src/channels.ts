@@ -29,9 +29,10 @@ import { Channel, type ChannelOptions } from './channel.js';
 import { checkChannelName } from './envelope.js';
 import { ChannelsClosedError, PayloadTooLargeError } from './errors.js';
 import { decodeLoss, type Gap, type Loss, type LossReason } from './loss.js';
-import type { AcknowledgeOptions, ClusterObserver, RemoteReceipt } from './observer.js';
+import type { AcknowledgeOptions, ClusterObserver, Publication, RemoteReceipt } from './observer.js';
 import { type ChannelsOptions, resolveChannelsOptions } from './options.js';
 import { answerProcesses } from './process-channel.js';
+import { MAX_BLOCK_BYTES } from './publication-block.js';
 import { PublicationReader, PublicationWriter } from './publications.js';
 import type { PublishOptions, Receipt } from './receipt.js';
 import { checkWait, waitForRoom } from './room.js';
@@ -137,7 +138,16 @@ export class Channels {
     options: PublishOptions = {},
     publisher = this.#scheduler.root,
   ): Published {
+    if (this.#closed) throw new ChannelsClosedError();
+    checkWait(options);
     // Encoding at once refuses what could not reach a subscriber elsewhere, whether there is one now or not.
+    if (this.#subscriptions.audience(channel) === undefined && this.#options.maxPayloadBytes >= MAX_BLOCK_BYTES) {
+      const publication = this.#publisher.inBlock(channel, payload, options, publisher);
+      if (publication !== undefined) {
+        this.counters.published++;
+        return this.#published(publication, NOBODY, options);
+      }
+    }
     return this.publishEncoded(channel, encodeValue(payload), options, publisher);
   }
 
@@ -145,7 +155,7 @@ export class Channels {
   publishEncoded(channel: string, encoded: Uint8Array, options: PublishOptions, publisher: Pid): Published {
     if (this.#closed) throw new ChannelsClosedError();
     checkWait(options);
-    const { maxPayloadBytes, environment } = this.#options;
+    const { maxPayloadBytes } = this.#options;
     if (encoded.length > maxPayloadBytes) {
       this.counters.refused['payload too large']++;
       throw new PayloadTooLargeError(encoded.length, maxPayloadBytes);
@@ -153,13 +163,18 @@ export class Channels {
     const publication = this.#publisher.publication(channel, encoded, options, publisher);
     this.counters.published++;
     const audience = this.#subscriptions.audience(channel);
-    const { local, losses } = audience === undefined ? NOBODY : this.#deliver(channel, audience, publication.message);
+    const here = audience === undefined ? NOBODY : this.#deliver(channel, audience, publication.message);
+    return this.#published(publication, here, options);
+  }
+
+  /** Hands on what local subscribers have been given. */
+  #published(publication: Publication, { local, losses }: Delivered, options: PublishOptions): Published {
     const remote = this.#observer?.onPublish(publication, options.whenFull === 'wait') ?? nobodyElse;
     const { nodes, waiting } = remote;
     this.counters.dropped.remote += remote.losses.length;
     if (waiting === undefined) return { receipt: receiptOf(local, nodes, losses, remote.losses), remote };
     this.counters.waited++;
-    const receipt = waitForRoom(waiting, options, environment).then((late) => {
+    const receipt = waitForRoom(waiting, options, this.#options.environment).then((late) => {
       this.counters.dropped.remote += late.losses.length;
       return receiptOf(local, nodes + late.nodes, losses, remote.losses.concat(late.losses));
     });
@@ -177,6 +192,20 @@ export class Channels {
     // An unsubscribe and this publish crossed on the way.
     if (audience === undefined) this.counters.dropped['no subscriber']++;
     else this.#deliver(channel, audience, message);
+  }
+
+  /**
+   * As `receive`, of several in one frame.
+   * @returns how many they were. @throws ProtocolError where the bytes are no block of publications.
+   */
+  receiveBlock(source: NodeLife, bytes: Uint8Array): number {
+    const { channel, message } = this.#receiver.readBlock(source, bytes);
+    const { count } = message;
+    this.counters.received += count;
+    const audience = this.#subscriptions.audience(channel);
+    if (audience === undefined) this.counters.dropped['no subscriber'] += count;
+    else this.#deliver(channel, audience, message, count);
+    return count;
   }
 
   /**
@@ -259,14 +288,15 @@ export class Channels {
     this.#closed = true;
   }
 
-  #deliver(channel: string, audience: Audience, message: Multicast): Delivered {
+  /** @param count publications in the message. */
+  #deliver(channel: string, audience: Audience, message: Multicast, count = 1): Delivered {
     if (!this.#untold.isEmpty) this.#untold.flush();
     let behind = 0;
     const dropped = this.#scheduler.sendToAll(audience, message, (thread) => {
-      behind += audience.threads.get(thread)?.size ?? 0;
-      this.#hasNoRoom(thread, channel, 1);
+      behind += count * (audience.threads.get(thread)?.size ?? 0);
+      this.#hasNoRoom(thread, channel, count);
     });
-    const local = audience.size - dropped;
+    const local = audience.size * count - dropped;
     this.counters.delivered += local;
     if (dropped === 0) return { local, losses: NO_LOSSES };
     const full = dropped - behind;

@@ -8,6 +8,7 @@ export type { AcknowledgeOptions, ClusterObserver, Publication, RemoteReceipt, R
 export type { ChannelsOptions } from './options.js';
 export { channelOf, type ProcessChannel, type ProcessSubscribeOptions } from './process-channel.js';
 export { decodePublication, encodePublication, MAX_PARENTS } from './publication.js';
+export { type BlockCarrier, MAX_BLOCK_BYTES, PublicationBlock, publicationsIn } from './publication-block.js';
 export type { PublishOptions, Receipt } from './receipt.js';
 export type { WaitingPublish } from './room.js';
 export type { PayloadSchema } from './schema.js';

@@ -4,6 +4,7 @@
  */
 import type { AnyBytes, NodeName, Pid } from '@liminal-node/scheduler';
 import type { Loss } from './loss.js';
+import type { PublicationBlock } from './publication-block.js';
 import type { WaitingPublish } from './room.js';
 
 /** A publish on this node, after its local subscribers have been given it. */
@@ -14,6 +15,8 @@ export interface Publication {
   readonly flow: number;
   /** The bytes for other nodes; made at the first call, once for all of them. */
   encode(): AnyBytes;
+  /** The block that it stands in as the last one, to be sent instead to nodes that take such; undefined where it is in none. */
+  block?(): PublicationBlock | undefined;
 }
 
 /** What became of a publication beyond this node. */

@@ -14,13 +14,14 @@ import {
   ByteWriter,
   FormedMessage,
   flowOfPid,
-  MessageForm,
+  type MessageForm,
   type NodeLife,
   type Pid,
   parsePid,
 } from '@liminal-node/scheduler';
 import type { EnvelopeHead } from './envelope.js';
-import { checkHead, MAX_ID_BYTES } from './publication.js';
+import { checkHead, formOf, MAX_ID_BYTES } from './publication.js';
+import { OutgoingBlocks } from './publication-block.js';
 
 export const DEFAULT_CONTENT_TYPE = 'application/cbor';
 
@@ -45,9 +46,14 @@ export class PublicationForm {
   readonly message: MessageForm;
   readonly start: Uint8Array;
   readonly end: Uint8Array;
+  readonly #idPrefix: string;
+  #blocks: OutgoingBlocks | undefined;
 
-  /** @throws RangeError for a content type that none may have. */
-  constructor({ channel, publisher, contentType }: FormHead) {
+  /**
+   * @param idPrefix the id without its number, for blocks.
+   * @throws RangeError for a content type that none may have.
+   */
+  constructor({ channel, publisher, contentType }: FormHead, idPrefix = '') {
     const parts = parsePid(publisher);
     if (parts === undefined) throw new TypeError(`"${publisher}" is not a pid`);
     const parents: readonly string[] = [];
@@ -57,12 +63,16 @@ export class PublicationForm {
     this.publisher = publisher;
     this.contentType = contentType;
     this.flow = flowOfPid(publisher);
-    this.message = new MessageForm({
-      fields: { id: '', ...head, payload: null },
-      own: { text: 'id', number: 'timestamp', value: 'payload' },
-    });
+    this.message = formOf(head, idPrefix);
+    this.#idPrefix = idPrefix;
     this.start = new ByteWriter().text(channel).u32(parts.thread).u48(parts.serial).take();
     this.end = new ByteWriter().u16(0).text('').text(contentType).take();
+  }
+
+  /** Those that it goes out in. */
+  get blocks(): OutgoingBlocks {
+    this.#blocks ??= new OutgoingBlocks(this.start, this.contentType, this.#idPrefix);
+    return this.#blocks;
   }
 
   /** @param prefix the id without its number, in ASCII. */
@@ -109,9 +119,15 @@ export class PublicationForm {
 export class OutgoingForms {
   /** By channel, and then by publisher and content type. */
   readonly #forms = new Map<string, Map<string, PublicationForm>>();
+  readonly #idPrefix: string;
   #size = 0;
   /** Mostly the next publish is of the same form as the last. */
   #last: PublicationForm | undefined;
+
+  /** @param idPrefix what the ids of this node begin with. */
+  constructor(idPrefix: string) {
+    this.#idPrefix = idPrefix;
+  }
 
   /** @throws RangeError for a content type that none may have. */
   get(channel: string, publisher: Pid, contentType: string): PublicationForm {
@@ -121,7 +137,7 @@ export class OutgoingForms {
     const key = contentType === DEFAULT_CONTENT_TYPE ? publisher : `${publisher} ${contentType}`;
     let form = this.#forms.get(channel)?.get(key);
     if (form === undefined) {
-      form = new PublicationForm({ channel, publisher, contentType });
+      form = new PublicationForm({ channel, publisher, contentType }, this.#idPrefix);
       this.#remember(key, form);
     }
     this.#last = form;

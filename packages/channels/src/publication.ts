@@ -16,6 +16,7 @@ import {
   formatPid,
   join,
   LONG_BYTES,
+  MessageForm,
   type NodeLife,
   ProtocolError,
   parsePid,
@@ -25,7 +26,7 @@ import { type EnvelopeHead, MAX_CHANNEL_BYTES } from './envelope.js';
 
 export const MAX_ID_BYTES = 512;
 const MAX_TRACE_BYTES = 1024;
-const MAX_CONTENT_TYPE_BYTES = 255;
+export const MAX_CONTENT_TYPE_BYTES = 255;
 /** Ids of parents that an envelope may carry. */
 export const MAX_PARENTS = 64;
 
@@ -51,6 +52,20 @@ function headOfPublication(head: EnvelopeHead, payloadBytes: number): ByteWriter
     .u16(head.parents.length);
   for (const parent of head.parents) writer.text(parent);
   return writer.text(head.trace ?? '').text(head.contentType);
+}
+
+/**
+ * What plain envelopes of one publisher on one channel have in common.
+ * @param prefix what their ids begin with, in blocks.
+ */
+export function formOf(head: Pick<EnvelopeHead, 'channel' | 'publisher' | 'contentType'>, prefix: string): MessageForm {
+  const { channel, publisher, contentType } = head;
+  const parents: readonly string[] = [];
+  return new MessageForm({
+    fields: { id: '', channel, publisher, timestamp: 0, parents, contentType, payload: null },
+    own: { text: 'id', number: 'timestamp', value: 'payload' },
+    prefix,
+  });
 }
 
 /**

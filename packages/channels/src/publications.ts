@@ -5,10 +5,11 @@
 import {
   type AnyBytes,
   type Environment,
+  encodeValue,
+  type FormedBlock,
   type FormedMessage,
   flowOfPid,
   LONG_BYTES,
-  type Multicast,
   type NodeLife,
   type NodeName,
   type Pid,
@@ -17,18 +18,19 @@ import {
 import type { EnvelopeHead } from './envelope.js';
 import type { Publication } from './observer.js';
 import { checkHead, decodePublication, joinPublication, sharedEnvelope } from './publication.js';
+import { IncomingBlocks, type PublicationBlock } from './publication-block.js';
 import { DEFAULT_CONTENT_TYPE, IncomingForms, OutgoingForms, type PublicationForm } from './publication-form.js';
 import type { PublishOptions } from './receipt.js';
 
 /** One for local subscribers as well. */
 export interface OutgoingPublication extends Publication {
   /** What local subscribers are given; made when it is asked for. */
-  readonly message: Multicast;
+  readonly message: SharedMessage | FormedMessage;
 }
 
 /** Makes the publications of this node, and their ids. */
 export class PublicationWriter {
-  readonly #forms = new OutgoingForms();
+  readonly #forms: OutgoingForms;
   readonly #environment: Environment;
   readonly #idPrefix: string;
   readonly #prefixBytes: Uint8Array;
@@ -39,6 +41,22 @@ export class PublicationWriter {
     this.#idPrefix = `${node}/${creation.toString(36)}/`;
     // A node's name is ASCII.
     this.#prefixBytes = Buffer.from(this.#idPrefix, 'latin1');
+    this.#forms = new OutgoingForms(this.#idPrefix);
+  }
+
+  /**
+   * A publication whose payload stands in a block alone, and is encoded by itself only where somebody needs that.
+   * @returns undefined where it is one for `encodeValue` and `publication`.
+   */
+  inBlock(channel: string, payload: unknown, options: PublishOptions, publisher: Pid): OutgoingPublication | undefined {
+    const { parents, contentType = DEFAULT_CONTENT_TYPE, trace = '', whenFull } = options;
+    if ((parents !== undefined && parents.length > 0) || trace !== '' || whenFull === 'wait') return undefined;
+    const form = this.#forms.get(channel, publisher, contentType);
+    const timestamp = this.#environment.wallNow();
+    const sequence = this.#sequence++;
+    const block = form.blocks.add(sequence, timestamp, payload);
+    if (block === undefined) return undefined;
+    return new PlainPublication(form, this.#prefixBytes, sequence, timestamp, { payload, block });
   }
 
   /** @throws RangeError for parents, a trace and a content type that would not arrive. */
@@ -47,7 +65,7 @@ export class PublicationWriter {
     const timestamp = this.#environment.wallNow();
     if (parents.length === 0 && trace === '' && payload.length < LONG_BYTES) {
       const form = this.#forms.get(channel, publisher, contentType);
-      return new PlainPublication(form, this.#prefixBytes, this.#sequence++, timestamp, payload);
+      return new PlainPublication(form, this.#prefixBytes, this.#sequence++, timestamp, { encoded: payload });
     }
     const id = this.#idPrefix + this.#sequence;
     // As on the wire, where an empty trace is none.
@@ -58,20 +76,23 @@ export class PublicationWriter {
   }
 }
 
+/** The payload of a publication: encoded by itself, or in a block. */
+type Content = { readonly encoded: Uint8Array } | { readonly payload: unknown; readonly block: PublicationBlock };
+
 class PlainPublication implements OutgoingPublication {
   readonly #form: PublicationForm;
   readonly #prefix: Uint8Array;
   readonly #sequence: number;
   readonly #timestamp: number;
-  readonly #payload: Uint8Array;
+  readonly #content: Content;
   #message: FormedMessage | undefined;
 
-  constructor(form: PublicationForm, prefix: Uint8Array, sequence: number, timestamp: number, payload: Uint8Array) {
+  constructor(form: PublicationForm, prefix: Uint8Array, sequence: number, timestamp: number, content: Content) {
     this.#form = form;
     this.#prefix = prefix;
     this.#sequence = sequence;
     this.#timestamp = timestamp;
-    this.#payload = payload;
+    this.#content = content;
   }
 
   get channel(): string {
@@ -88,12 +109,23 @@ class PlainPublication implements OutgoingPublication {
 
   /** Its bytes are those for other nodes. */
   get message(): FormedMessage {
-    this.#message ??= this.#form.encode(this.#prefix, this.#sequence, this.#timestamp, this.#payload);
+    if (this.#message === undefined) {
+      const content = this.#content;
+      const encoded = 'encoded' in content ? content.encoded : encodeValue(content.payload);
+      this.#message = this.#form.encode(this.#prefix, this.#sequence, this.#timestamp, encoded);
+    }
     return this.#message;
   }
 
   encode(): Uint8Array {
     return this.message.bytes;
+  }
+
+  /** To be asked once, and at once: another publication may be behind it in the block later. */
+  block(): PublicationBlock | undefined {
+    const content = this.#content;
+    if ('block' in content) return content.block;
+    return this.#form.blocks.addEncoded(this.#sequence, this.#timestamp, content.encoded);
   }
 }
 
@@ -132,12 +164,24 @@ class FullPublication implements OutgoingPublication {
 /** Reads the publications of peers. */
 export class PublicationReader {
   readonly #forms = new IncomingForms();
+  readonly #blocks = new IncomingBlocks();
+
+  /** Several; as `read`. */
+  readBlock(source: NodeLife, bytes: Uint8Array): { readonly channel: string; readonly message: FormedBlock } {
+    return this.#blocks.read(source, bytes);
+  }
 
   /**
    * The payload is not decoded, and refers to `bytes`.
    * @throws ProtocolError
    */
-  read(source: NodeLife, bytes: Uint8Array): { readonly channel: string; readonly message: Multicast } {
+  read(
+    source: NodeLife,
+    bytes: Uint8Array,
+  ): {
+    readonly channel: string;
+    readonly message: SharedMessage | FormedMessage;
+  } {
     const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const isLong = buffer.length >= LONG_BYTES;
     const form = isLong ? undefined : this.#forms.find(source, buffer);

@@ -5,7 +5,8 @@
  *      unsubscribe, or the end of the process, leaves it and tells.
  *   2. A peer that connects is told of every local member by `pg`, computed from the members themselves: there
  *      is no second table that could differ.
- *   3. A publish is sent once to each node that has members, whatever their number. There the subscribers of that
+ *   3. A publish is sent once to each node that has members, whatever their number; what is published while it waits to
+ *      be written goes with it, as one frame (`publication-block.ts`), and is counted, refused and told of by itself. There the subscribers of that
  *      moment receive it: whether a subscription still exists is decided on its own node.
  *   4. A lost connection purges exactly that node's members, before anybody is told of the loss.
  *
@@ -20,17 +21,26 @@
  */
 import {
   type AcknowledgeOptions,
+  type BlockCarrier,
   type Channels,
   type ClusterObserver,
   encodeLoss,
   type Loss,
   type LossReason,
   type Publication,
+  type PublicationBlock,
   type RemoteReceipt,
   type RemoteTarget,
   type WaitingPublish,
 } from '@liminal-node/channels';
-import { type Distribution, FrameType, type PendingSend, type Session } from '@liminal-node/distribution';
+import {
+  type Distribution,
+  FrameType,
+  type GrowingFrame,
+  type PendingSend,
+  type SendOutcome,
+  type Session,
+} from '@liminal-node/distribution';
 import type { Pg } from '@liminal-node/pg';
 import type { AnyBytes, Logger, NodeName, Pid } from '@liminal-node/scheduler';
 
@@ -46,10 +56,8 @@ export type GroupsPort = Pick<
 /** What the bridge needs of `distribution`. */
 export type SessionsPort = Pick<
   Distribution,
-  'session' | 'send' | 'sendWhenRoom' | 'tellLoss' | 'flush' | 'onFrame' | 'onLoss' | 'onMembership'
+  'session' | 'send' | 'sendGrowing' | 'sendWhenRoom' | 'tellLoss' | 'flush' | 'onFrame' | 'onLoss' | 'onMembership'
 >;
-
-const NO_LOSSES: readonly Loss[] = [];
 
 /** A publish that waits at one node. */
 interface Wait {
@@ -86,8 +94,43 @@ class QueuedPublish implements RemoteReceipt {
   }
 }
 
+/** What became of a publish at each node so far. */
+class Outcomes {
+  readonly queued: Session[] = [];
+  readonly losses: Loss[] = [];
+  readonly waits: Wait[] = [];
+}
+
+/** A block in the queues of all nodes with members. */
+class CarriedBlock implements BlockCarrier {
+  readonly #areSame: () => boolean;
+  readonly nodes: readonly NodeName[];
+  /** One for each of them. */
+  readonly frames: readonly GrowingFrame[];
+  /** Of each publication in it that all of them have taken. */
+  readonly receipt: RemoteReceipt;
+
+  /** @param areSame whether the nodes are still those with members. */
+  constructor(
+    areSame: () => boolean,
+    nodes: readonly NodeName[],
+    frames: readonly GrowingFrame[],
+    receipt: RemoteReceipt,
+  ) {
+    this.#areSame = areSame;
+    this.nodes = nodes;
+    this.frames = frames;
+    this.receipt = receipt;
+  }
+
+  get mayGrow(): boolean {
+    for (const frame of this.frames) if (!frame.mayGrow) return false;
+    return this.#areSame();
+  }
+}
+
 export interface ClusterSyncCounters {
-  /** Frames queued for peers. */
+  /** Publishes queued for peers, one for each peer. */
   sent: number;
   /** Publishes that came from peers. */
   received: number;
@@ -126,34 +169,94 @@ export class ClusterSync implements ClusterObserver {
   }
 
   onPublish(publication: Publication, wait: boolean): RemoteReceipt {
-    const { channel, publisher, flow } = publication;
-    const queued: Session[] = [];
-    let losses: Loss[] | undefined;
-    let waits: Wait[] | undefined;
-    for (const node of this.#groups.nodes(channel)) {
+    const block = wait ? undefined : publication.block?.();
+    const { carrier } = block ?? {};
+    // It is the block's last publication now, and the carrier has said that it takes one more.
+    if (block !== undefined && carrier instanceof CarriedBlock) return this.#grow(block, carrier, publication);
+    const { channel } = publication;
+    const nodes = this.#groups.nodes(channel);
+    const outcomes = new Outcomes();
+    const frames: GrowingFrame[] = [];
+    for (const node of nodes) {
       const session = this.#sessions.session(node);
-      const outcome = session === undefined ? 'gone' : this.#send(session, publication.encode(), flow, wait);
-      if (session === undefined || outcome === 'gone') {
-        this.counters.skipped.gone++;
-        losses = withLoss(losses, node, 'noconnection');
-      } else if (outcome === 'queued') {
-        queued.push(session);
-      } else if (outcome === 'dropped') {
-        const { length } = publication.encode();
-        const reason = length > session.maxBodyBytes ? 'too long' : wait ? 'too many waiting' : 'queue full';
-        this.counters.skipped[reason]++;
-        losses = withLoss(losses, node, reason);
-        this.#sessions.tellLoss(session, FrameType.PUBLISH, encodeLoss(channel, publisher, reason), flow);
+      if (session === undefined) this.#settle(outcomes, node, undefined, 'gone', publication, wait);
+      else if (block !== undefined && session.takesPublicationBlocks) {
+        block.isKept = true;
+        const frame = this.#sessions.sendGrowing(session, FrameType.PUBLISH_BLOCK, block, publication.flow);
+        if (typeof frame !== 'string') frames.push(frame);
+        const outcome = typeof frame === 'string' ? frame : 'queued';
+        this.#settle(outcomes, node, session, outcome, publication, wait);
       } else {
-        waits ??= [];
-        waits.push({ session, pending: outcome, reason: 'noconnection' });
+        const outcome = this.#send(session, publication.encode(), publication.flow, wait);
+        this.#settle(outcomes, node, session, outcome, publication, wait);
       }
     }
+    const receipt = this.#receipt(outcomes, publication);
+    if (block !== undefined && frames.length > 0 && frames.length === nodes.length) {
+      const areSame = (): boolean => isSame(this.#groups.nodes(channel), nodes);
+      block.carrier = new CarriedBlock(areSame, nodes, frames, receipt);
+    }
+    return receipt;
+  }
+
+  /** One more publication in the frames of a block. */
+  #grow(block: PublicationBlock, carrier: CarriedBlock, publication: Publication): RemoteReceipt {
+    const { frames, nodes } = carrier;
+    let outcomes: Outcomes | undefined;
+    for (const [at, frame] of frames.entries()) {
+      let outcome = frame.grow();
+      // A getter in the payload has sent something, or a write that another frame caused: it goes behind that by itself.
+      if (outcome === 'closed') outcome = this.#sendAlone(frame.session, publication);
+      else if (outcome === 'queued' && outcomes === undefined) continue;
+      // From here on the nodes differ in what they have: the next publication begins a block.
+      block.carrier = undefined;
+      if (outcomes === undefined) {
+        outcomes = new Outcomes();
+        for (const before of frames.slice(0, at)) outcomes.queued.push(before.session);
+      }
+      this.#settle(outcomes, nodes[at] as NodeName, frame.session, outcome, publication, false);
+    }
+    if (outcomes !== undefined) return this.#receipt(outcomes, publication);
+    this.counters.sent += frames.length;
+    return carrier.receipt;
+  }
+
+  #sendAlone(session: Session, publication: Publication): SendOutcome {
+    return this.#sessions.send(session, FrameType.PUBLISH, publication.encode(), 'data', publication.flow);
+  }
+
+  /** Notes what became of a publish at one node, and tells the node where it will not get it. */
+  #settle(
+    outcomes: Outcomes,
+    node: NodeName,
+    session: Session | undefined,
+    outcome: SendOutcome | PendingSend,
+    publication: Publication,
+    wait: boolean,
+  ): void {
+    if (session === undefined || outcome === 'gone') {
+      this.counters.skipped.gone++;
+      outcomes.losses.push({ node, reason: 'noconnection', count: 1 });
+    } else if (outcome === 'queued') {
+      outcomes.queued.push(session);
+    } else if (outcome === 'dropped') {
+      const { channel, publisher, flow } = publication;
+      const { length } = publication.encode();
+      const reason = length > session.maxBodyBytes ? 'too long' : wait ? 'too many waiting' : 'queue full';
+      this.counters.skipped[reason]++;
+      outcomes.losses.push({ node, reason, count: 1 });
+      this.#sessions.tellLoss(session, FrameType.PUBLISH, encodeLoss(channel, publisher, reason), flow);
+    } else {
+      outcomes.waits.push({ session, pending: outcome, reason: 'noconnection' });
+    }
+  }
+
+  #receipt({ queued, losses, waits }: Outcomes, { channel, publisher }: Publication): RemoteReceipt {
     const nodes = queued.length;
     this.counters.sent += nodes;
-    const waiting =
-      waits === undefined ? undefined : this.#wait(waits, (reason) => encodeLoss(channel, publisher, reason), queued);
-    return new QueuedPublish(this.#sessions, queued, nodes, losses ?? NO_LOSSES, waiting);
+    const labelOf = (reason: LossReason): Uint8Array => encodeLoss(channel, publisher, reason);
+    const waiting = waits.length === 0 ? undefined : this.#wait(waits, labelOf, queued);
+    return new QueuedPublish(this.#sessions, queued, nodes, losses, waiting);
   }
 
   #send(session: Session, body: AnyBytes, flow: number, wait: boolean): ReturnType<SessionsPort['sendWhenRoom']> {
@@ -218,6 +321,10 @@ export function connectChannels(
     if (session.hidden) visitors.add(session);
     channels.receive(session, body);
   });
+  sessions.onFrame(FrameType.PUBLISH_BLOCK, (session, body) => {
+    if (session.hidden) visitors.add(session);
+    sync.counters.received += channels.receiveBlock(session, body);
+  });
   sessions.onLoss(FrameType.PUBLISH, (session, label, count) => channels.receiveLoss(session, label, count));
   sessions.onMembership('everyone', (event) => {
     const { session } = event;
@@ -233,9 +340,6 @@ export function connectChannels(
   return sync;
 }
 
-function withLoss(losses: Loss[] | undefined, node: NodeName, reason: LossReason): Loss[] {
-  const loss = { node, reason, count: 1 };
-  if (losses === undefined) return [loss];
-  losses.push(loss);
-  return losses;
+function isSame(some: readonly NodeName[], others: readonly NodeName[]): boolean {
+  return some.length === others.length && some.every((node, at) => node === others[at]);
 }

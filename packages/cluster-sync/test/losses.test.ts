@@ -149,9 +149,9 @@ describe('a subscriber whose node reads too slowly', () => {
     await known(b, 'orders', 2);
     const publisher = b.channels.channel('orders');
     const receipts: Receipt[] = [];
-    for (let n = 0; n < 40; n++) receipts.push(await publisher.publish(n));
+    for (let n = 0; n < 100; n++) receipts.push(await publisher.publish(n));
     await turn();
-    receipts.push(await publisher.publish(40));
+    receipts.push(await publisher.publish(100));
     const dropped = receipts.filter((receipt) => receipt.dropped > 0);
     expect(dropped.length).toBeGreaterThan(2);
     for (const receipt of dropped) {
@@ -162,9 +162,9 @@ describe('a subscriber whose node reads too slowly', () => {
         losses: [{ node: a.name, reason: 'queue full', count: 1 }],
       });
     }
-    const delivered = 40 - dropped.length;
+    const delivered = 100 - dropped.length;
     const items = await take(orders, delivered + 2);
-    const expected = [...Array.from({ length: delivered }, (_, n) => n), `${dropped.length} queue full b@h`, 40];
+    const expected = [...Array.from({ length: delivered }, (_, n) => n), `${dropped.length} queue full b@h`, 100];
     expect(items.map(show)).toEqual(expected);
     expect(items.find(isGap)).toMatchObject({ channel: 'orders', publisher: b.scheduler.root });
     expect((await take(plain, delivered + 1)).map(show)).toEqual(expected.filter((each) => typeof each === 'number'));
@@ -181,7 +181,7 @@ describe('a subscriber whose node reads too slowly', () => {
     const other = a.scheduler.attach();
     a.channels.channel('orders').subscribe(other.pid);
     await known(b, 'orders', 2);
-    for (let n = 0; n < 40; n++) await b.channels.channel('orders').publish(n);
+    for (let n = 0; n < 100; n++) await b.channels.channel('orders').publish(n);
     await turn();
     const messages = async (from: AttachedProcess): Promise<unknown[]> => {
       const all: unknown[] = [];

@@ -4,6 +4,7 @@
 import type { AnyBytes, NodeName } from '@liminal-node/scheduler';
 import type { DistributionCounters } from './counters.js';
 import type { Discovered } from './discovery.js';
+import type { GrowingBody, GrowingFrame } from './growing-frame.js';
 import type { KnownPeer } from './known-peers.js';
 import { LocalNode } from './local-node.js';
 import type { MembershipEvent, MembershipStage } from './membership.js';
@@ -39,6 +40,13 @@ export interface Distribution extends AsyncDisposable {
    * @returns the outcome where it is known at once.
    */
   sendWhenRoom(session: Session, type: number, body: AnyBytes, flow?: number): SendOutcome | PendingSend;
+
+  /**
+   * Like `send` in the data lane, of one message, to which others of the same flow may be added while it waits, so that
+   * they travel as one frame. It counts as the messages that are in it.
+   * @returns the frame where it is queued; it may have been written at once.
+   */
+  sendGrowing(session: Session, type: number, body: GrowingBody, flow?: number): SendOutcome | GrowingFrame;
 
   /**
    * Tells the peer of one frame that it will not get, in the order of the flow: between what was queued before and

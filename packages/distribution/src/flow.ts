@@ -5,6 +5,7 @@
 import type { AnyBytes } from '@liminal-node/scheduler';
 import { HEADER_BYTES } from './frame.js';
 import { FrameType } from './frame-type.js';
+import type { GrowingBody } from './growing-frame.js';
 import { kindOf, type Loss, LossNotice } from './loss-notice.js';
 import type { Lane } from './session.js';
 
@@ -17,9 +18,12 @@ export interface QueuedFrame {
   /** See `OutboundQueue.mark`. */
   readonly mark: number;
   /** How many it counts for: a block is as many as there are in it, anything else is one. */
-  readonly messages: number;
+  messages: number;
   /** Of a frame that tells of losses: its body, as long as there may be more of them. */
   notice: LossNotice | undefined;
+  /** Of a frame that may still grow: its body, and how much of it is the frame's. */
+  growing: GrowingBody | undefined;
+  grownTo: number;
   next: QueuedFrame | undefined;
   previous: QueuedFrame | undefined;
 }
@@ -31,7 +35,8 @@ export function queuedFrame(
   mark: number,
   messages = 1,
 ): QueuedFrame {
-  return { type, body, lane, mark, messages, notice: undefined, next: undefined, previous: undefined };
+  const neighbours = { next: undefined, previous: undefined };
+  return { type, body, lane, mark, messages, notice: undefined, growing: undefined, grownTo: 0, ...neighbours };
 }
 
 export const NO_BODY = new Uint8Array(0);
@@ -135,8 +140,12 @@ function tellOf(frame: QueuedFrame, loss: Loss): number {
   return HEADER_BYTES + notice.bytes;
 }
 
-/** No more losses can be added to a notice: it is about to be written. */
+/** Nothing more can be added to a notice, or to a frame that grows: it is about to be written. */
 export function seal(frame: QueuedFrame): void {
+  if (frame.growing !== undefined) {
+    frame.body = frame.growing.upTo(frame.grownTo);
+    frame.growing = undefined;
+  }
   if (frame.notice === undefined) return;
   frame.body = frame.notice.encode();
   frame.notice = undefined;

@@ -41,6 +41,8 @@ export const FrameType = {
   PG_RESYNC: 42,
   /** An envelope for the members of a channel. */
   PUBLISH: 48,
+  /** Several, of one publisher on one channel; only for a peer that announced the feature. */
+  PUBLISH_BLOCK: 49,
   /** Which nodes I cannot reach: replaces what I said before. */
   MISSING: 152,
   /** Have you taken in all that I told of my groups, up to this version? */

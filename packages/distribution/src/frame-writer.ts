@@ -13,10 +13,11 @@
  *    something is written.
  */
 import type { Environment, Timer } from '@liminal-node/scheduler';
+import type { Batch } from './batch.js';
 import type { DistributionCounters } from './counters.js';
 import type { FragmentPace } from './fragment-pace.js';
 import type { FrameConnection } from './frame-connection.js';
-import type { Batch, OutboundQueue } from './outbound-queue.js';
+import type { OutboundQueue } from './outbound-queue.js';
 import { setPatientTimer } from './patience.js';
 
 /** Bytes that are worth a write before the turn ends. */

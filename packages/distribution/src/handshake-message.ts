@@ -36,10 +36,12 @@ export const FEATURE = {
   pace: 8,
   /** Says what it holds of the groups of an earlier session, and takes what it lacks alone. */
   resumeGroups: 16,
+  /** Takes several publications of one publisher on one channel in one frame. */
+  publicationBlocks: 32,
 } as const;
 
 export const FEATURES: number =
-  FEATURE.fragments | FEATURE.losses | FEATURE.spawn | FEATURE.pace | FEATURE.resumeGroups;
+  FEATURE.fragments | FEATURE.losses | FEATURE.spawn | FEATURE.pace | FEATURE.resumeGroups | FEATURE.publicationBlocks;
 
 /** The cap on a frame before the peer is known. */
 export const MAX_HANDSHAKE_FRAME_BYTES = 1_024;

@@ -4,6 +4,7 @@ export { type Discovered, hasNone } from './discovery.js';
 export { type Distribution, startDistribution } from './distribution.js';
 export { ListenError, MembershipOverflowError } from './errors.js';
 export { FrameType, isOptional } from './frame-type.js';
+export type { GrowingBody, GrowingFrame } from './growing-frame.js';
 export {
   HEARTBEAT_PROFILES,
   type HeartbeatFigures,

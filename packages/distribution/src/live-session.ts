@@ -10,12 +10,13 @@ import type { FrameConnection, FrameOwner } from './frame-connection.js';
 import { FrameDeadline } from './frame-deadline.js';
 import { FrameType } from './frame-type.js';
 import { FrameWriter } from './frame-writer.js';
+import { type GrowingBody, GrowingFrame } from './growing-frame.js';
 import type { Peer } from './handshake.js';
 import { FEATURE } from './handshake-message.js';
 import { Heartbeat } from './heartbeat.js';
 import { type Loss, MAX_LABEL_BYTES } from './loss-notice.js';
 import type { DistributionSettings } from './options.js';
-import { OutboundQueue, type PendingFrame } from './outbound-queue.js';
+import { type GrowingQueuedFrame, OutboundQueue, type PendingFrame } from './outbound-queue.js';
 import type { PendingOutcome } from './pending-sends.js';
 import type { DataTraffic, Lane, PendingSend, SendOutcome, Session } from './session.js';
 import { encodeFragmentsRead } from './session-message.js';
@@ -62,6 +63,7 @@ export class LiveSession implements Session, FrameOwner {
   readonly upSince: number;
   readonly takesSpawns: boolean;
   readonly resumesGroups: boolean;
+  readonly takesPublicationBlocks: boolean;
   readonly maxBodyBytes: number;
   readonly token: Uint8Array;
   readonly dialledByUs: boolean;
@@ -111,6 +113,7 @@ export class LiveSession implements Session, FrameOwner {
     this.#frameDeadline = new FrameDeadline(settings.frameTimeoutMs);
     this.takesSpawns = (peer.features & FEATURE.spawn) !== 0;
     this.resumesGroups = (peer.features & FEATURE.resumeGroups) !== 0;
+    this.takesPublicationBlocks = (peer.features & FEATURE.publicationBlocks) !== 0;
     const takesFragments = (peer.features & FEATURE.fragments) !== 0;
     this.#hearsOfLosses = (peer.features & FEATURE.losses) !== 0;
     this.#queue = new OutboundQueue(settings, { maxBodyBytes: this.maxBodyBytes, takesFragments });
@@ -196,6 +199,29 @@ export class LiveSession implements Session, FrameOwner {
         return true;
       },
     };
+  }
+
+  /** See `Distribution.sendGrowing`. */
+  sendGrowing(type: number, body: GrowingBody, flow?: number): SendOutcome | GrowingFrame {
+    if (!this.up) return 'gone';
+    if (body.length > this.maxBodyBytes) return this.#refuse('data', 'frame too long');
+    const frame = this.#queue.pushGrowing(type, body, flow);
+    if (frame === undefined) return this.#refuse('data', 'data budget');
+    this.#writer.schedule();
+    return new GrowingFrame(this, frame);
+  }
+
+  mayGrow(frame: GrowingQueuedFrame): boolean {
+    return this.up && this.#queue.mayGrow(frame);
+  }
+
+  grow(frame: GrowingQueuedFrame): SendOutcome | 'closed' {
+    if (!this.up) return 'gone';
+    const outcome = this.#queue.grow(frame);
+    if (outcome === 'closed') return 'closed';
+    if (outcome !== 'queued') return this.#refuse('data', 'data budget');
+    this.#writer.schedule();
+    return 'queued';
   }
 
   /** See `Distribution.tellLoss`. */

@@ -29,6 +29,7 @@ import { type FrameHandler, FrameHandlers, type LossHandler } from './frame-hand
 import { FrameType } from './frame-type.js';
 import { Gathering } from './gathering.js';
 import { learnPeers, tellPeers } from './gossip.js';
+import type { GrowingBody, GrowingFrame } from './growing-frame.js';
 import type { Identity } from './handshake.js';
 import { MAX_HANDSHAKE_FRAME_BYTES, PROTOCOL, type VersionRange } from './handshake-message.js';
 import { HandshakeRun } from './handshake-run.js';
@@ -163,6 +164,10 @@ export class LocalNode implements Distribution {
 
   sendWhenRoom(session: Session, type: number, body: AnyBytes, flow?: number): SendOutcome | PendingSend {
     return session instanceof LiveSession ? session.sendWhenRoom(type, body, flow) : 'gone';
+  }
+
+  sendGrowing(session: Session, type: number, body: GrowingBody, flow?: number): SendOutcome | GrowingFrame {
+    return session instanceof LiveSession ? session.sendGrowing(type, body, flow) : 'gone';
   }
 
   tellLoss(session: Session, type: number, label: Uint8Array, flow?: number): void {

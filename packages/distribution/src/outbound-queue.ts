@@ -13,13 +13,16 @@
  *    taken and not released: the peer may have that or not.
  * 5. `pushPending` queues a data frame beyond the budget, for a sender that waits (`pending-sends.ts`). `lose` tells
  *    the peer of a frame that is not queued, in the order of its flow (`loss-notice.ts`).
+ * 6. `pushGrowing` queues a data frame that more may be added to while it waits (`growing-frame.ts`).
  */
 import { type AnyBytes, inOnePiece } from '@liminal-node/scheduler';
+import type { Batch, OpenBatch, Unwritten } from './batch.js';
 import { Fifo } from './fifo.js';
 import { type Flow, NO_BODY, type NoticeChange, type QueuedFrame, queuedFrame } from './flow.js';
 import { FlowQueue, type PeerLimits, type Piece } from './flow-queue.js';
 import { HEADER_BYTES, writeHeader } from './frame.js';
 import { FrameType } from './frame-type.js';
+import type { GrowingBody } from './growing-frame.js';
 import type { Loss } from './loss-notice.js';
 import { type PendingOutcome, PendingSends } from './pending-sends.js';
 import type { DataTraffic, Lane } from './session.js';
@@ -51,37 +54,15 @@ export interface PendingFrame {
   withdraw(loss: Loss | undefined): NoticeOutcome | undefined;
 }
 
+/** A frame that may grow, and where it is. */
+export interface GrowingQueuedFrame {
+  readonly frame: QueuedFrame;
+  readonly flow: Flow;
+}
+
 export type NoticeOutcome = 'queued' | 'over control budget';
 
 export type PushOutcome = 'queued' | 'over data budget' | 'over control budget';
-
-/** One buffer to write, and what it settles. */
-export interface Batch {
-  readonly bytes: Uint8Array;
-  /** Paid for from the control budget: of the pieces that end in this buffer, as is `dataBytes`. */
-  readonly controlBytes: number;
-  readonly dataBytes: number;
-  /** Frames that end in this buffer. */
-  readonly frames: number;
-  /** Messages of those frames. */
-  readonly messages: number;
-  /** Those messages that are of the data lane. */
-  readonly dataMessages: number;
-  /** Those messages by the mark that they were pushed before. */
-  readonly byMark: readonly { readonly mark: number; messages: number }[];
-  /** Of bodies of fragments that begin in this buffer. */
-  readonly fragmentBytes: number;
-}
-
-/** Messages of the frames that were not released. */
-export interface Unwritten {
-  /** The peer has not seen their frames, at least not to their end. */
-  readonly dropped: number;
-  /** Their frames were in a buffer that had been taken: the peer may have them or not. */
-  readonly uncertain: number;
-}
-
-type OpenBatch = { -readonly [K in keyof Batch]: Batch[K] } & { readonly byMark: { mark: number; messages: number }[] };
 
 export class OutboundQueue {
   readonly #limits: QueueLimits;
@@ -177,6 +158,40 @@ export class OutboundQueue {
     const its = this.#flows.push(flow, frame);
     this.#pending.add(frame, settled);
     return { withdraw: (loss) => (this.#pending.settle(frame) ? this.#withdraw(its, frame, loss) : undefined) };
+  }
+
+  /** Queues a data frame of one message so far. @returns undefined where it is over the budget. */
+  pushGrowing(type: number, body: GrowingBody, flow = 0): GrowingQueuedFrame | undefined {
+    const size = HEADER_BYTES + body.length;
+    if (!this.#hasRoom(size)) return undefined;
+    this.#dataBytes += size;
+    this.#waitingBytes += size;
+    this.#traffic.queued++;
+    this.#count(this.#mark, 1);
+    const frame = queuedFrame(type, NO_BODY, 'data', this.#mark);
+    frame.growing = body;
+    frame.grownTo = body.length;
+    return { frame, flow: this.#flows.push(flow, frame) };
+  }
+
+  mayGrow({ frame, flow }: GrowingQueuedFrame): boolean {
+    return frame.growing !== undefined && flow.last === frame && frame.mark === this.#mark && !this.#cleared;
+  }
+
+  /** Takes what was added to the body of a frame as one more message. */
+  grow(growing: GrowingQueuedFrame): PushOutcome | 'closed' {
+    const { frame } = growing;
+    if (frame.growing === undefined || !this.mayGrow(growing)) return 'closed';
+    const { length } = frame.growing;
+    const added = length - frame.grownTo;
+    if (!this.#hasRoom(added)) return 'over data budget';
+    this.#dataBytes += added;
+    this.#waitingBytes += added;
+    this.#traffic.queued++;
+    this.#count(frame.mark, 1);
+    frame.messages++;
+    frame.grownTo = length;
+    return 'queued';
   }
 
   /** Tells the peer, behind all that its flow has queued, of a frame that it will not get. */

@@ -29,6 +29,8 @@ export interface Session {
   readonly takesSpawns: boolean;
   /** Whether the peer says what it holds of the groups of an earlier session, and takes what it lacks alone. */
   readonly resumesGroups: boolean;
+  /** Whether the peer takes several publications in one frame. */
+  readonly takesPublicationBlocks: boolean;
   /** The largest body of a frame, in bytes, that both ends take. */
   readonly maxBodyBytes: number;
   /** What has become of the messages of the data lane. */
@@ -36,7 +38,7 @@ export interface Session {
 }
 
 /**
- * Messages of the data lane that a session took: a frame is one, but for a block, which is all that are in it. While it is up, `queued` less `written` are waiting. When it is
+ * Messages of the data lane that a session took: a frame is one, but for a block, of messages or of publications, which is all that are in it. While it is up, `queued` less `written` are waiting. When it is
  * down, `queued` is `written` and `dropped` and `uncertain`. The peer has at most those that are written or
  * uncertain, in the order of their flows, without a gap: what is lost of a flow is its end.
  */

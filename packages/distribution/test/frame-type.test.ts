@@ -24,6 +24,7 @@ test('the numbers on the wire are what they have always been', () => {
     PG_UPDATE: 41,
     PG_RESYNC: 42,
     PUBLISH: 48,
+    PUBLISH_BLOCK: 49,
     MISSING: 152,
     PG_ASK: 168,
     PG_ACK: 169,

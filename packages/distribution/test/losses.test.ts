@@ -1,11 +1,12 @@
 /** Frames whose senders wait, and what a peer is told of frames that it will not get. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Batch } from '../src/batch.js';
 import { FRAGMENT_BYTES, FragmentAssembler } from '../src/fragment.js';
 import { FrameDecoder, HEADER_BYTES } from '../src/frame.js';
 import { FrameType } from '../src/frame-type.js';
 import { decodeLosses, LossNotice } from '../src/loss-notice.js';
-import { type Batch, OutboundQueue, type PendingFrame } from '../src/outbound-queue.js';
+import { OutboundQueue, type PendingFrame } from '../src/outbound-queue.js';
 import { MAX_PENDING_SENDS } from '../src/pending-sends.js';
 
 const TYPE = 48;

@@ -18,6 +18,7 @@ const session = (node: string): Session => ({
   leaving: false,
   takesSpawns: true,
   resumesGroups: true,
+  takesPublicationBlocks: true,
   maxBodyBytes: 1,
   traffic: { queued: 0, written: 0, dropped: 0, uncertain: 0 },
 });

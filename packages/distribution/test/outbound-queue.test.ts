@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Batch } from '../src/batch.js';
 import { FRAGMENT_BYTES } from '../src/fragment.js';
 import { FrameDecoder, HEADER_BYTES } from '../src/frame.js';
-import { BATCH_BYTES, type Batch, OutboundQueue } from '../src/outbound-queue.js';
+import type { GrowingBody } from '../src/growing-frame.js';
+import { BATCH_BYTES, OutboundQueue } from '../src/outbound-queue.js';
 import type { Lane } from '../src/session.js';
 
 const limits = { maxControlQueueBytes: 3_000, maxDataQueueBytes: 2_000, maxPendingBytes: 2_000 };
@@ -251,5 +253,112 @@ describe('the outbound queue', () => {
     expect(queue.isPast(mark)).toBe(false);
     drain(queue);
     expect(queue.isPast(mark)).toBe(true);
+  });
+});
+
+/** A body that grows by so many bytes at a time. */
+class Growing implements GrowingBody {
+  readonly #bytes: number[] = [];
+
+  get length(): number {
+    return this.#bytes.length;
+  }
+
+  add(byte: number, count = 10): this {
+    this.#bytes.push(...new Array<number>(count).fill(byte));
+    return this;
+  }
+
+  upTo(end: number): Uint8Array {
+    return Uint8Array.from(this.#bytes.slice(0, end));
+  }
+}
+
+describe('a frame that grows', () => {
+  test('is one frame of all that it took, and counts as so many messages', () => {
+    const queue = new OutboundQueue(WIDE, PEER);
+    const body = new Growing().add(1);
+    const frame = queue.pushGrowing(9, body, 5);
+    if (frame === undefined) throw new Error('refused');
+    for (const byte of [2, 3]) {
+      body.add(byte);
+      expect(queue.mayGrow(frame)).toBe(true);
+      expect(queue.grow(frame)).toBe('queued');
+    }
+    expect([queue.waitingBytes, queue.dataBytes]).toEqual([HEADER_BYTES + 30, HEADER_BYTES + 30]);
+    expect(queue.traffic.queued).toBe(3);
+    const batch = queue.take();
+    expect(batch).toMatchObject({ frames: 1, messages: 3, dataMessages: 3, dataBytes: HEADER_BYTES + 30 });
+    expect(framesOf([batch?.bytes ?? Buffer.alloc(0)])).toEqual([{ type: 9, body: Buffer.from(body.upTo(30)) }]);
+    if (batch !== undefined) queue.release(batch);
+    expect([queue.waitingBytes, queue.dataBytes, queue.traffic.written]).toEqual([0, 0, 3]);
+  });
+
+  test('takes no more once it is taken, is not the last of its flow, or a flush was asked for', () => {
+    const grow = (close: (queue: OutboundQueue) => void): unknown[] => {
+      const queue = new OutboundQueue(WIDE, PEER);
+      const body = new Growing().add(1);
+      const frame = queue.pushGrowing(9, body, 5);
+      if (frame === undefined) throw new Error('refused');
+      close(queue);
+      body.add(2);
+      const outcome = [queue.mayGrow(frame), queue.grow(frame)];
+      expect(queue.traffic.queued).toBeLessThan(3);
+      for (const each of framesOf(drain(queue))) if (each.type === 9) expect(each.body).toHaveLength(10);
+      return outcome;
+    };
+    const closed = [false, 'closed'];
+    expect(grow((queue) => queue.take())).toEqual(closed);
+    expect(grow((queue) => queue.push(1, Buffer.alloc(1), 'data', 5))).toEqual(closed);
+    expect(grow((queue) => queue.push(1, Buffer.alloc(1), 'signal', 5))).toEqual(closed);
+    expect(grow((queue) => queue.pushPending(1, Buffer.alloc(1), 5, () => {}))).toEqual(closed);
+    expect(grow((queue) => queue.lose({ type: 40, label: Buffer.alloc(1) }, 5))).toEqual(closed);
+    expect(grow((queue) => queue.mark())).toEqual(closed);
+    expect(grow((queue) => queue.clear())).toEqual(closed);
+  });
+
+  test('goes on beside other flows and control frames', () => {
+    const queue = new OutboundQueue(WIDE, PEER);
+    const body = new Growing().add(1);
+    const frame = queue.pushGrowing(9, body, 5);
+    if (frame === undefined) throw new Error('refused');
+    queue.push(1, Buffer.alloc(1), 'data', 6);
+    queue.push(2, Buffer.alloc(1), 'control');
+    body.add(2);
+    expect(queue.grow(frame)).toBe('queued');
+    expect(framesOf(drain(queue)).map(({ type, body: { length } }) => [type, length])).toEqual([
+      [2, 1],
+      [9, 20],
+      [1, 1],
+    ]);
+  });
+
+  test('takes what the budget has room for, and nothing of what was refused', () => {
+    const queue = new OutboundQueue(limits, PEER);
+    const body = new Growing().add(1, 1_000);
+    const frame = queue.pushGrowing(9, body, 5);
+    if (frame === undefined) throw new Error('refused');
+    body.add(2, 900);
+    expect(queue.grow(frame)).toBe('queued');
+    body.add(3, 200);
+    expect(queue.grow(frame)).toBe('over data budget');
+    expect(queue.pushGrowing(9, new Growing().add(4, 100), 6)).toBeUndefined();
+    expect([queue.dataBytes, queue.traffic.queued]).toEqual([HEADER_BYTES + 1_900, 2]);
+    expect(framesOf(drain(queue)).map(({ body: { length } }) => length)).toEqual([1_900]);
+  });
+
+  test('is dropped with all of its messages, or may have arrived with all of them', () => {
+    for (const isTaken of [false, true]) {
+      const queue = new OutboundQueue(WIDE, PEER);
+      const body = new Growing().add(1);
+      const frame = queue.pushGrowing(9, body, 5);
+      if (frame === undefined) throw new Error('refused');
+      body.add(2);
+      queue.grow(frame);
+      if (isTaken) queue.take();
+      const [dropped, uncertain] = isTaken ? [0, 2] : [2, 0];
+      expect(queue.clear()).toEqual({ dropped, uncertain });
+      expect(queue.traffic).toEqual({ queued: 2, written: 0, dropped, uncertain });
+    }
   });
 });

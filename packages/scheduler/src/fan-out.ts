@@ -6,23 +6,31 @@
  * 2. A message crosses to each thread with members once, under the number of its audience, and is decoded there once: a
  *    frozen object that all of them share.
  * 3. A thread takes in a bounded number of deliveries in one turn of its event loop; what is behind them waits in its way
- *    and at its sender, where it is bounded by bytes.
+ *    and at its sender, where it is bounded by bytes. A block of messages comes in parts that are no more than that.
  *
  * That a thread knows its members beforehand makes an audience of a thousand cost its sender what one of ten costs. With
  * the serials of all of them in each parcel, home spent 70 µs of CPU on a message for 1,000 processes.
  */
 import { Audience, type AudienceHost } from './audience.js';
+import { FormedBlock, FormedBlockReader, type FormedTaker } from './encoding/formed-block.js';
 import { FormedMessage, type MessageForm } from './encoding/message-form.js';
 import { SharedMessage } from './encoding/shared-message.js';
 import type { Process } from './process.js';
 import { QUEUE_FULL } from './router.js';
 import type { Runtime } from './runtime.js';
-import { MAX_FORMS, readAudience, readFormedBody } from './threads/form-parcel.js';
+import { MAX_FORMS, readAudience, readBlockHead, readFormedBody } from './threads/form-parcel.js';
 import type { Outbox } from './threads/outbox.js';
-import { type FanOutHandler, writeForm, writeFormed, writeMember, writeMulticast } from './threads/parcel.js';
+import {
+  type FanOutHandler,
+  writeForm,
+  writeFormed,
+  writeFormedBlock,
+  writeMember,
+  writeMulticast,
+} from './threads/parcel.js';
 
 /** What an audience is given. */
-export type Multicast = SharedMessage | FormedMessage;
+export type Multicast = SharedMessage | FormedMessage | FormedBlock;
 
 /** Deliveries after which a thread leaves the rest for its next turn: about a millisecond, with what they cause. */
 const DELIVERIES_PER_TURN = 8_192;
@@ -43,6 +51,7 @@ export class FanOut implements AudienceHost, FanOutHandler {
   readonly #told = new WeakMap<Outbox, Map<MessageForm, number>>();
   /** Forms that this thread has been told of, by number. */
   readonly #forms: MessageForm[] = [];
+  readonly #blocks = new FormedBlockReader();
   #audiences = 0;
   #deliveries = 0;
 
@@ -98,31 +107,34 @@ export class FanOut implements AudienceHost, FanOutHandler {
   }
 
   /**
-   * Gives a message to every member, or to those on one thread.
-   * @param full told of each thread that has fallen behind, so that none of the members there gets the message.
-   * @returns how many members are known not to get it; what other threads drop, they count themselves.
+   * Gives a message, or those of a block, to every member, or to those on one thread.
+   * @param full told of each thread that has fallen behind, so that none of the members there gets any.
+   * @returns how many deliveries are known not to happen; what other threads drop, they count themselves.
    */
   send(audience: Audience, message: Multicast, full?: (thread: number) => void, only?: number): number {
     const { options, mesh } = this.#runtime;
+    const isBlock = message instanceof FormedBlock;
+    const messages = isBlock ? message.count : 1;
     let dropped = 0;
     for (const [thread, { size }] of audience.threads) {
       if (only !== undefined && only !== thread) continue;
       if (thread === options.thread) {
-        dropped += this.#deliver(audience.id, message);
+        dropped += isBlock ? this.#deliverBlock(audience.id, message) : this.#deliver(audience.id, message);
         continue;
       }
       const outbox = mesh.outbox(thread);
       if (outbox === undefined) {
-        this.#runtime.countDropped('no such thread', size);
+        this.#runtime.countDropped('no such thread', size * messages);
         continue;
       }
       if (mesh.isFull(outbox)) {
-        this.#runtime.countDropped(QUEUE_FULL, size);
-        dropped += size;
+        this.#runtime.countDropped(QUEUE_FULL, size * messages);
+        dropped += size * messages;
         full?.(thread);
         continue;
       }
-      if (message instanceof FormedMessage) {
+      if (isBlock) this.#writeBlock(outbox, audience.id, size, message);
+      else if (message instanceof FormedMessage) {
         writeFormed(outbox, audience.id, this.#tellForm(outbox, message.form), message);
       } else writeMulticast(outbox, audience.id, message.bytes, message.trusted);
       mesh.written(outbox);
@@ -137,6 +149,48 @@ export class FanOut implements AudienceHost, FanOutHandler {
   /** The message is used up before the bytes change: all members are given its value at once. */
   receiveFormed(bytes: Buffer, at: number, end: number): void {
     this.#deliver(readAudience(bytes, at), readFormedBody(bytes, at, end, this.#forms));
+  }
+
+  receiveBlock(bytes: Buffer, at: number, end: number): void {
+    const roster = this.#rosters.get(readAudience(bytes, at));
+    if (roster === undefined) return;
+    const { begins, form, messagesAt } = readBlockHead(bytes, at);
+    this.#blocks.read(this.#forms[form] as MessageForm, bytes, messagesAt, end, begins, this.#giver(roster));
+  }
+
+  #writeBlock(outbox: Outbox, audience: number, members: number, block: FormedBlock): void {
+    const form = this.#tellForm(outbox, block.form);
+    const most = Math.max(1, Math.floor(DELIVERIES_PER_TURN / members));
+    for (let at = block.start; at < block.bytes.length; ) {
+      const end = block.endOf(at, most);
+      writeFormedBlock(outbox, audience, form, block, at, end);
+      at = end;
+    }
+  }
+
+  /** @returns how many deliveries there were not. */
+  #deliverBlock(audience: number, { form, bytes, start }: FormedBlock): number {
+    const roster = this.#rosters.get(audience);
+    if (roster === undefined) return 0;
+    const giver = this.#giver(roster);
+    this.#blocks.read(form, bytes, start, bytes.length, true, giver);
+    return giver.dropped;
+  }
+
+  #giver(roster: Roster): FormedTaker & { dropped: number } {
+    const { receiver } = this.#runtime;
+    const { length } = roster.processes;
+    const give = (value: unknown, bytes: number): number => this.#give(roster, value, bytes);
+    return {
+      dropped: 0,
+      take(message, bytes) {
+        this.dropped += give(message, bytes);
+      },
+      refuse(error) {
+        receiver.refuse(error, length);
+        this.dropped += length;
+      },
+    };
   }
 
   /** Tells the thread of the form, if it does not know it. @returns its number there. */
@@ -159,20 +213,24 @@ export class FanOut implements AudienceHost, FanOutHandler {
   }
 
   /** @returns how many living members did not get it. */
-  #deliver(audience: number, message: Multicast): number {
+  #deliver(audience: number, message: SharedMessage | FormedMessage): number {
     const roster = this.#rosters.get(audience);
     if (roster === undefined) return 0;
-    const { processes } = roster;
-    const { length } = processes;
-    this.#deliveries += length;
     let value: unknown;
     try {
       value = message.value;
     } catch (error) {
+      const { length } = roster.processes;
       this.#runtime.receiver.refuse(error, length);
       return length;
     }
-    const bytes = message.knownBytes;
+    return this.#give(roster, value, message.knownBytes);
+  }
+
+  /** @returns how many living members did not get it. */
+  #give({ processes }: Roster, value: unknown, bytes: number): number {
+    const { length } = processes;
+    this.#deliveries += length;
     let dropped = 0;
     let ended = 0;
     for (let at = 0; at < length; at++) {

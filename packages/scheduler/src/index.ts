@@ -104,6 +104,7 @@ export {
   type ThreadDownEvent,
 } from './diagnostics.js';
 export * from './encoding/bytes.js';
+export { FormedBlock, FormedBlockWriter } from './encoding/formed-block.js';
 export { type AnyBytes, giveAway, inOnePiece, JoinedBytes, join, LONG_BYTES } from './encoding/long-bytes.js';
 export { messagesIn } from './encoding/message-block.js';
 export { FormedMessage, MessageForm } from './encoding/message-form.js';

@@ -20,6 +20,8 @@ export interface FormDefinition {
   /** In their order, the own ones included, whose values here mean nothing. */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly own: OwnFields;
+  /** What the texts of messages in blocks begin with; see `formed-block.ts`. */
+  readonly prefix?: string;
 }
 
 type Make = (common: readonly unknown[], text: string, number: number, value: unknown) => object;

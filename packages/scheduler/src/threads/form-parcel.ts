@@ -3,8 +3,10 @@
  *
  *   form     u16 number | its definition as a value: what has that number from now on
  *   formed   u8 trusted | u32 audience | u16 number of the form | f64 number | u16 length, text | the value
+ *   block    u8 whether it begins one | u32 audience | u16 number of the form | messages of a block (`formed-block.ts`)
  */
 import { ByteReader, type ByteWriter } from '../encoding/bytes.js';
+import type { FormedBlock } from '../encoding/formed-block.js';
 import { type FormDefinition, FormedMessage, MessageForm } from '../encoding/message-form.js';
 import { decodeValue, encodeValue } from '../encoding/value-codec.js';
 
@@ -33,6 +35,33 @@ export function writeFormedBody(writer: ByteWriter, audience: number, form: numb
     .u16(textEnd - textAt)
     .part(bytes, textAt, textEnd)
     .part(bytes, valueAt, valueEnd);
+}
+
+/** Of `block`, to its messages. */
+const BLOCK_HEAD_BYTES = 7;
+
+/** @param start which messages of the block. */
+export function writeBlockBody(
+  writer: ByteWriter,
+  audience: number,
+  form: number,
+  { bytes, start: first }: FormedBlock,
+  start: number,
+  end: number,
+): void {
+  writer
+    .u8(start === first ? 1 : 0)
+    .u32(audience)
+    .u16(form)
+    .part(bytes, start, end);
+}
+
+/** What a `block` says ahead of its messages, the first of which is at `messagesAt`. */
+export function readBlockHead(
+  bytes: Buffer,
+  at: number,
+): { readonly begins: boolean; readonly form: number; readonly messagesAt: number } {
+  return { begins: bytes[at] === 1, form: bytes.readUInt16BE(at + 5), messagesAt: at + BLOCK_HEAD_BYTES };
 }
 
 export function readAudience(bytes: Buffer, at: number): number {

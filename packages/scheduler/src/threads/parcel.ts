@@ -8,12 +8,14 @@
  *   multicast  one message for an audience, decoded once for all of its members on the receiving thread
  *   form       what messages for audiences have in common, and its number; see `form-parcel.ts`
  *   formed     one message of such a form for an audience
+ *   block      several, that came together
  *   member     a process of the receiving thread is a member of an audience from now on, or is none any more
  *   control    what threads tell each other about themselves: spawns, freed names, lost threads and nodes
  *
  * Parcels are trusted: they never leave the OS process.
  */
 import { ByteReader, type ByteWriter } from '../encoding/bytes.js';
+import type { FormedBlock } from '../encoding/formed-block.js';
 import { type AnyBytes, isGivenAway, JoinedBytes, LONG_BYTES } from '../encoding/long-bytes.js';
 import type { FormedMessage, MessageForm } from '../encoding/message-form.js';
 import type { NodeLife } from '../encoding/signal-codec.js';
@@ -23,7 +25,7 @@ import type { ExitReason } from '../exit-reason.js';
 import type { MailboxBound } from '../mailbox.js';
 import type { NodeName, Pid, Ref } from '../pid.js';
 import type { Via } from '../registry.js';
-import { readFormBody, writeFormBody, writeFormedBody } from './form-parcel.js';
+import { readFormBody, writeBlockBody, writeFormBody, writeFormedBody } from './form-parcel.js';
 import type { Outbox } from './outbox.js';
 
 const KIND = {
@@ -38,6 +40,7 @@ const KIND = {
   form: 9,
   formed: 10,
   codedControl: 11,
+  block: 12,
 } as const;
 const ANY_LENGTH = 0xffffffff;
 
@@ -112,6 +115,8 @@ export interface FanOutHandler {
   form(number: number, form: MessageForm): void;
   /** A `formed` parcel, behind its kind. */
   receiveFormed(bytes: Buffer, at: number, end: number): void;
+  /** A `block` parcel, behind its kind. */
+  receiveBlock(bytes: Buffer, at: number, end: number): void;
 }
 
 export interface ParcelHandler {
@@ -197,6 +202,20 @@ export function writeFormed({ writer }: Outbox, audience: number, form: number, 
   end(writer, start);
 }
 
+/** The messages of the block from `from` to `to`. */
+export function writeFormedBlock(
+  { writer }: Outbox,
+  audience: number,
+  form: number,
+  block: FormedBlock,
+  from: number,
+  to: number,
+): void {
+  const start = writer.length;
+  writeBlockBody(begin(writer, KIND.block), audience, form, block, from, to);
+  end(writer, start);
+}
+
 /** @throws NotPortableError, and then nothing is written. */
 export function writeControl(outbox: Outbox, control: Control): void {
   const { writer } = outbox;
@@ -263,6 +282,7 @@ export function readParcel(
   }
   if (kind === KIND.control) return handler.control(thread, values.read(bytes, body + 1, end) as Control);
   if (kind === KIND.formed) return handler.fanOut.receiveFormed(bytes, body + 1, end);
+  if (kind === KIND.block) return handler.fanOut.receiveBlock(bytes, body + 1, end);
   const reader = new ByteReader(bytes.subarray(body + 1, end));
   switch (kind) {
     case KIND.codedMessage: {

@@ -104,6 +104,7 @@ function recorder(): { calls: unknown[][]; handler: ParcelHandler } {
       receive: (to, value, trusted) => void calls.push(['multicast', to, [...value], trusted]),
       form: (number, { definition }) => void calls.push(['form', number, definition]),
       receiveFormed: (each, at, end) => void calls.push(['formed', [...each.subarray(at, end)]]),
+      receiveBlock: (each, at, end) => void calls.push(['block', [...each.subarray(at, end)]]),
       member: (of, member, isMember) => void calls.push(['member', of, member, isMember]),
     },
     control: (thread, given) => void calls.push(['control', thread, given]),

@@ -26,6 +26,7 @@ export const NO_FAN_OUT: FanOutHandler = {
   member: () => {},
   form: () => {},
   receiveFormed: () => {},
+  receiveBlock: () => {},
 };
 
 /** One direction of a way: what is written into its outbox is handed out by `deliver`. */
