@@ -55,7 +55,7 @@ async function send() {
       big++;
     }
   })();
-  await node.spawn(pinger, [pid, 100, me.pid]);
+  await node.spawn(pinger, [pid, 500, me.pid]);
   const { p50, p99 } = await me.receive();
   done = true;
   await bigOnes;

@@ -4,6 +4,8 @@ import {
   FormedMessage,
   formatPid,
   inOnePiece,
+  type JoinedBytes,
+  LONG_BYTES,
   MAX_SERIAL,
   type Pid,
   ProtocolError,
@@ -103,6 +105,17 @@ describe('a publication on its way out', () => {
       writer.publication('orders', encodeValue(1), { contentType }, example.publisher);
     expect(publish('é'.repeat(128))).toThrow(RangeError);
     expect(publish('\uD800')).toThrow(RangeError);
+    const long = encodeValue(new Uint8Array(LONG_BYTES));
+    const publishLong = () => writer.publication('orders', long, { contentType: '\uD800' }, example.publisher);
+    expect(publishLong).toThrow(RangeError);
+  });
+
+  it('that is long is of no form, and its payload is not copied', () => {
+    const writer = new PublicationWriter(source, systemEnvironment);
+    const long = encodeValue(new Uint8Array(LONG_BYTES));
+    const publication = writer.publication('orders', long, {}, example.publisher);
+    expect(publication.message).not.toBeInstanceOf(FormedMessage);
+    expect((publication.encode() as JoinedBytes).tail).toBe(long);
   });
 });
 

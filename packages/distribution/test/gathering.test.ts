@@ -5,12 +5,14 @@ import { Gathering } from '../src/gathering.js';
 import { nodeName, observe, sessionWith, TEST_FRAME, type TestNode } from './cluster.js';
 
 /** One turn at a time. */
-function turns(): { environment: Pick<Environment, 'setImmediate'>; end: () => void } {
+function turns(): { environment: Pick<Environment, 'setImmediate'>; end: () => number } {
   const waiting: (() => void)[] = [];
   return {
     environment: { setImmediate: (callback) => void waiting.push(callback) },
     end: () => {
-      for (const callback of waiting.splice(0)) callback();
+      const due = waiting.splice(0);
+      for (const callback of due) callback();
+      return due.length;
     },
   };
 }
@@ -23,8 +25,8 @@ describe('what is gathered in a turn', () => {
     gathering.add(() => called.push('one'));
     gathering.add(() => called.push('other'));
     expect(called).toEqual([]);
-    end();
-    end();
+    expect(end()).toBe(1);
+    expect(end()).toBe(0);
     expect(called).toEqual(['one', 'other']);
     gathering.add(() => called.push('again'));
     end();

@@ -76,6 +76,26 @@ describe('a block', () => {
     expect(finished.map((block) => read(block))).toEqual([[[1, 'before']]]);
     expect(writer.length).toBe(0);
   });
+
+  test('that is long and finished by a getter of a message that is not for it stays as it is while others are written', () => {
+    const writer = new BlockWriter();
+    const texts = Array.from({ length: 40 }, (_, n): [number, string] => [n, `${n} `.repeat(500)]);
+    writer.begin(7, SOURCE);
+    for (const [serial, text] of texts) writer.add(serial, text, UNLIMITED);
+    const finished: Uint8Array[] = [];
+    const message = {
+      before: 'y'.repeat(10_000),
+      get a(): unknown {
+        if (writer.isWriting) finished.push(writer.finish());
+        return () => {};
+      },
+    };
+    expect(writer.add(40, message, UNLIMITED)).toBe(false);
+    expect(writer.length).toBe(0);
+    expect(read(blockOf(MESSAGES, writer))).toEqual(MESSAGES);
+    expect(read(blockOf([[1, 'x'.repeat(100_000)]], writer))).toHaveLength(1);
+    expect(finished.map((block) => read(block))).toEqual([texts]);
+  });
 });
 
 describe('what is no block', () => {

@@ -90,6 +90,8 @@ describe('a long message', () => {
       .map((each) => (each as unknown[]).at(-1))
       .filter((item) => ArrayBuffer.isView(item)) as Uint8Array[];
     expect(new Set(views.map(({ buffer }) => buffer)).size).toBe(views.length);
+    // A copy of the message would begin where its memory does.
+    expect(views.every(({ byteOffset }) => byteOffset > 0)).toBe(true);
   });
 
   test('leaves the rest for later where its handler has had enough', () => {
