@@ -175,6 +175,19 @@ export class Life {
       if (outcome === 'dropped') this.dropped += args[5] ?? 1;
       return outcome;
     };
+    const { sendGrowing } = distribution;
+    distribution.sendGrowing = (...args) => {
+      const frame = sendGrowing.apply(distribution, args);
+      if (frame === 'dropped') this.dropped++;
+      if (typeof frame === 'string') return frame;
+      const { grow } = frame;
+      frame.grow = () => {
+        const outcome = grow.apply(frame);
+        if (outcome === 'dropped') this.dropped++;
+        return outcome;
+      };
+      return frame;
+    };
     return Object.assign(distribution, { onFrame, send: counting });
   }
 
