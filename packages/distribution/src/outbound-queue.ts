@@ -243,8 +243,8 @@ export class OutboundQueue {
     return Buffer.from(spare ?? new ArrayBuffer(BATCH_BYTES), 0, bytes);
   }
 
-  #keep({ buffer, length }: Uint8Array): void {
-    if (length > UNKEPT_BYTES) this.#spare = buffer;
+  #keep({ buffer }: Uint8Array): void {
+    if (buffer.byteLength === BATCH_BYTES) this.#spare = buffer;
   }
 
   #next(mayFragment: boolean): Piece | undefined {
