@@ -3,8 +3,8 @@
  * that they sent, received and saw; see test/chaos. Exit code 0 where nothing is wrong, 1 where something is, 2 for
  * a flag that is.
  */
-import { parseArgs } from 'node:util';
 import '../test/support/load-typescript.mjs';
+import { numberFlag, readFlags } from './flags.mjs';
 
 const HELP = `Runs nodes as OS processes under a seeded schedule of faults, then checks that every message is accounted
 for and that every view is that of the living members.
@@ -24,44 +24,21 @@ Exit code: 0 nothing is wrong; 1 a violation, with the seed and the histories; 2
 
   npm run chaos -- --seed 7 --minutes 2 --nodes 3`;
 
-function refuse(message) {
-  console.error(`${message}\n\n${HELP}`);
-  process.exit(2);
-}
-
-function number(name, text, min, max) {
-  const value = Number(text);
-  if (!(value >= min && value <= max)) refuse(`--${name} must be a number from ${min} to ${max}, not "${text}"`);
-  return value;
-}
-
-function flags() {
-  try {
-    return parseArgs({
-      options: {
-        seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
-        minutes: { type: 'string', default: '1' },
-        nodes: { type: 'string', default: '3' },
-        'no-namespaces': { type: 'boolean', default: false },
-        quiet: { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    }).values;
-  } catch (error) {
-    return refuse(error.message);
-  }
-}
-
-const values = flags();
-if (values.help) {
-  console.log(HELP);
-  process.exit();
-}
+const values = readFlags(
+  {
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
+    minutes: { type: 'string', default: '1' },
+    nodes: { type: 'string', default: '3' },
+    'no-namespaces': { type: 'boolean', default: false },
+    quiet: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
+  HELP,
+);
 const options = {
-  seed: number('seed', values.seed, 0, 2 ** 31),
-  seconds: 60 * number('minutes', values.minutes, 0.1, 10_000),
-  nodes: number('nodes', values.nodes, 2, 16),
+  seed: numberFlag('seed', values.seed, { min: 0, max: 2 ** 31, isWhole: true }, HELP),
+  seconds: 60 * numberFlag('minutes', values.minutes, { min: 0.1, max: 10_000 }, HELP),
+  nodes: numberFlag('nodes', values.nodes, { min: 2, max: 16, isWhole: true }, HELP),
   namespaces: values['no-namespaces'] ? 'off' : 'auto',
   log: values.quiet || values.json ? () => {} : (line) => console.log(line),
 };

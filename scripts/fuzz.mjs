@@ -2,9 +2,9 @@
  * `npm run fuzz -- [--minutes N] [--seed K] [--decoder NAME]`: every decoder of a peer's bytes under random, changed
  * and structured inputs, for as long as one likes. See test/fuzz.
  */
-import { parseArgs } from 'node:util';
 import { DECODERS } from '../test/fuzz/decoders.ts';
 import { fuzz, tryCorpus } from '../test/fuzz/fuzz.ts';
+import { numberFlag, readFlags, refuse } from './flags.mjs';
 
 const HELP = `npm run fuzz -- [--minutes N] [--seed K] [--decoder NAME]
 
@@ -14,21 +14,18 @@ const HELP = `npm run fuzz -- [--minutes N] [--seed K] [--decoder NAME]
 
 It ends with 1 where an input breaks a decoder, and prints the smallest such input: a line for test/fuzz/corpus.`;
 
-const { values: flags } = parseArgs({
-  options: {
+const flags = readFlags(
+  {
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     decoder: { type: 'string' },
-    help: { type: 'boolean', default: false },
   },
-});
-const minutes = Number(flags.minutes);
-const seed = Number(flags.seed);
+  HELP,
+);
+const minutes = numberFlag('minutes', flags.minutes, { min: 0.01 }, HELP);
+const seed = numberFlag('seed', flags.seed, { min: 0, isWhole: true }, HELP);
 const chosen = DECODERS.filter(({ name }) => flags.decoder === undefined || name === flags.decoder);
-if (flags.help || !(minutes > 0) || !Number.isSafeInteger(seed) || chosen.length === 0) {
-  console.log(HELP);
-  process.exit(flags.help ? 0 : 2);
-}
+if (chosen.length === 0) refuse(`there is no decoder "${flags.decoder}"`, HELP);
 
 console.log(`seed ${seed}`);
 let broken = 0;

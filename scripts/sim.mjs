@@ -1,7 +1,7 @@
 /** Simulations under many seeds: `node scripts/sim.mjs --help`. */
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
+import { numberFlag, readFlags, refuse } from './flags.mjs';
 
 const HELP = `npm run sim -- [--only cluster|scheduler] [--seeds N] [--seed K] [--workers W] [--log]
 
@@ -15,34 +15,29 @@ const HELP = `npm run sim -- [--only cluster|scheduler] [--seeds N] [--seed K] [
 It ends with 1 where a seed breaks a rule, and prints what is left of that run when every step is dropped that
 it can do without.`;
 
-const { values } = parseArgs({
-  options: {
+const values = readFlags(
+  {
     only: { type: 'string' },
     seeds: { type: 'string' },
     seed: { type: 'string', default: '1' },
     workers: { type: 'string', default: String(availableParallelism()) },
     log: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h', default: false },
   },
-});
-
-if (values.help) {
-  console.log(HELP);
-} else {
-  const { only } = values;
-  if (only !== undefined && only !== 'cluster' && only !== 'scheduler')
-    throw new TypeError(`--only ${only}: see --help`);
-  const codes = [];
-  if (only !== 'scheduler') codes.push(...(await clusters()));
-  if (only !== 'cluster' && !values.log) codes.push(await races());
-  process.exitCode = Math.max(...codes);
-}
+  HELP,
+);
+const { only } = values;
+if (!['cluster', 'scheduler', undefined].includes(only))
+  refuse(`--only takes cluster or scheduler, not "${only}"`, HELP);
+const first = wholeNumber('seed');
+const codes = [];
+if (only !== 'scheduler') codes.push(...(await clusters()));
+if (only !== 'cluster' && !values.log) codes.push(await races());
+process.exitCode = Math.max(...codes);
 
 /** Each OS process takes a stretch of the seeds. */
 function clusters() {
-  const first = wholeNumber('seed', values.seed);
-  const count = wholeNumber('seeds', values.seeds ?? '20000');
-  const workers = values.log ? 1 : Math.min(count, wholeNumber('workers', values.workers));
+  const count = wholeNumber('seeds', '20000');
+  const workers = values.log ? 1 : Math.min(count, wholeNumber('workers'));
   return Promise.all(
     Array.from({ length: workers }, (_, at) => {
       const from = Math.floor((count * at) / workers);
@@ -56,11 +51,11 @@ function clusters() {
 }
 
 function races() {
-  const seeds = wholeNumber('seeds', values.seeds ?? '5000');
+  const seeds = wholeNumber('seeds', '5000');
   const args = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'packages'];
   return run(process.execPath, [...args, 'packages/scheduler/test/races/races.test.ts'], {
     SIMULATION_SEEDS: String(seeds),
-    SIMULATION_FIRST_SEED: values.seed,
+    SIMULATION_FIRST_SEED: String(first),
   });
 }
 
@@ -72,9 +67,6 @@ function run(command, args, env = {}) {
   });
 }
 
-function wholeNumber(name, text) {
-  const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 1)
-    throw new TypeError(`--${name} ${text}: must be a whole number from 1`);
-  return number;
+function wholeNumber(name, otherwise) {
+  return numberFlag(name, values[name] ?? otherwise, { min: 1, isWhole: true }, HELP);
 }

@@ -385,8 +385,14 @@ describe('a rule', () => {
     ]);
   });
 
-  test('finds a package without a licence, engines or exports', () => {
-    const files = [manifest({}, { license: 'MIT', engines: {} })];
-    expect(manifestOffences(files, MANIFEST_FIELDS)).toEqual(['packages/pg/package.json:1: has no exports']);
+  test('finds a package without a licence, engines, exports or a README', () => {
+    const whole = { license: 'MIT', engines: {}, exports: {}, scripts: { prepack: 'cp ../../LICENSE LICENSE' } };
+    const readme = at('packages/pg/README.md', 'Groups');
+    expect(manifestOffences([manifest({}, whole), readme], MANIFEST_FIELDS)).toEqual([]);
+    expect(manifestOffences([manifest({}, { license: 'MIT', engines: {} })], MANIFEST_FIELDS)).toEqual([
+      'packages/pg/package.json:1: has no exports',
+      'packages/pg/package.json:1: has no licence when it is packed',
+      'packages/pg/package.json:1: has no README.md beside it',
+    ]);
   });
 });

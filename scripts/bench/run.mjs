@@ -1,11 +1,11 @@
 /**
- * `npm run bench [-- --row NAME …] [--runs N] [--json] [--page FILE] [--prof]`: our figures on this machine, each the median of several
- * runs, beside those of the peers that are installed. Every message is checked for order and count by who receives it. A run that
- * fails does not end it: who failed is named, and the exit code is 1. The page is written after each row. SIGINT and SIGTERM end all
- * that was started; the page of the rows done stays.
+ * `npm run bench -- --help`: our figures on this machine, each the median of several runs, beside those of the peers that are
+ * installed. Every message is checked for order and count by who receives it. A run that fails does not end it: who failed is named,
+ * and the exit code is 1. The page is written after each row. SIGINT and SIGTERM end all that was started; the page of the rows
+ * done stays.
  */
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { numberFlag, readFlags, refuse } from '../flags.mjs';
 import { faultRows } from './fault-rows.mjs';
 import { groupsRows } from './groups-rows.mjs';
 import { idleRows } from './idle-rows.mjs';
@@ -19,32 +19,37 @@ import { profileRow } from './profile.mjs';
 import { runRows } from './run-rows.mjs';
 import { twoThreadRows } from './two-thread-rows.mjs';
 
-const { values: flags } = parseArgs({
-  options: {
+const HELP = `npm run bench -- [--row NAME …] [--runs N] [--json] [--page FILE] [--prof]
+
+  --row NAME    this row alone, and those of further --row; an unknown name lists them all
+  --runs N      runs of each entrant: 5
+  --json        a line of JSON for each row
+  --page FILE   writes the page of this run, after each row
+  --prof        one run of ours of the one --row under Node's CPU profiler
+
+Peers that are not installed are named and left out. What each row does: scripts/bench/README.md`;
+
+const flags = readFlags(
+  {
     row: { type: 'string', multiple: true, default: [] },
     runs: { type: 'string', default: '5' },
     json: { type: 'boolean', default: false },
     page: { type: 'string' },
     prof: { type: 'boolean', default: false },
   },
-});
-
-function misused(message) {
-  console.error(message);
-  process.exit(2);
-}
+  HELP,
+);
 
 const all = [...oneThreadRows, ...twoThreadRows, ...nodeRows, ...groupsRows, ...oneNodeRows, ...idleRows, ...faultRows];
-const runs = Number(flags.runs);
-if (!(runs >= 1)) misused(`--runs takes a number from 1, not "${flags.runs}"`);
+const runs = numberFlag('runs', flags.runs, { min: 1, isWhole: true }, HELP);
 for (const row of flags.row) {
   if (all.some(({ name }) => name === row)) continue;
-  misused(`there is no row "${row}"; the rows are ${all.map(({ name }) => name).join(', ')}`);
+  refuse(`there is no row "${row}"; the rows are ${all.map(({ name }) => name).join(', ')}`, HELP);
 }
 const wanted = all.filter(({ name }) => flags.row.length === 0 || flags.row.includes(name));
 
 if (flags.prof) {
-  if (flags.row.length !== 1) misused('--prof is for one row: name it with --row');
+  if (flags.row.length !== 1) refuse('--prof is for one row: name it with --row', HELP);
   await profileRow(wanted[0]);
   process.exit();
 }

@@ -100,6 +100,7 @@ interface Manifest {
   readonly [field: string]: unknown;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly scripts?: Readonly<Record<string, string>>;
 }
 
 function manifestOf(file: SourceFile | undefined): Manifest {
@@ -240,13 +241,17 @@ function mentions(row: string, name: string): boolean {
   return row.split(/[\s|`[\](),]+/).includes(name);
 }
 
-/** Workspaces whose package.json lacks a field that publishing needs. */
+/** Workspaces that lack what publishing needs: a field of package.json, the licence that is copied when it is packed, or a README. */
 export function manifestOffences(files: readonly SourceFile[], fields: readonly string[]): string[] {
+  const paths = new Set(files.map(({ path }) => path));
   return files
     .filter(({ path }) => /^packages\/[^/]+\/package\.json$/.test(path))
     .flatMap((file) => {
       const manifest = manifestOf(file);
-      return fields.filter((field) => manifest[field] === undefined).map((field) => `${file.path}:1: has no ${field}`);
+      const lacking = fields.filter((field) => manifest[field] === undefined);
+      if (manifest.scripts?.['prepack'] !== 'cp ../../LICENSE LICENSE') lacking.push('licence when it is packed');
+      if (!paths.has(file.path.replace('package.json', 'README.md'))) lacking.push('README.md beside it');
+      return lacking.map((what) => `${file.path}:1: has no ${what}`);
     });
 }
 
