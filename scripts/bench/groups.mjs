@@ -102,6 +102,8 @@ else {
     const [{ listen }] = await once(child, 'message');
     node.distribution.connect(listen);
     for await (const { type, session } of node.membership()) if (type === 'up' && session.node === name) break;
+    // The peer has then been told who it is connected to, and what is here: as in the rows on Erlang.
+    while (!node.pg.isSynced(name)) await new Promise((resolve) => setTimeout(resolve, 5));
     // One order at a time: an answer does not say which it is for.
     let last = Promise.resolve();
     const perform = async (order, count) => {

@@ -48,7 +48,7 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
   'no leave is told where a process ends': [
     {
       file: 'pg/group-state.js',
-      from: '...left.flatMap(({ change }) => this.#gather(change)),',
+      from: 'for (const { change } of left) this.#gather(change, effects);',
       to: '',
     },
     {

@@ -13,6 +13,9 @@ import {
   type WireMember,
 } from './wire.js';
 
+/** Of a UTF-16 code unit in UTF-8, at most. */
+const LONGEST_CHARACTER_BYTES = 3;
+
 /** The parts of one snapshot, each of fewer than `maxFrameBytes` bytes; at least one, which may be empty. */
 export function cutSnapshot(version: number, all: Iterable<WireGroup>, maxFrameBytes: number): SnapshotFrame[] {
   const parts: WireGroup[][] = [];
@@ -45,7 +48,13 @@ export function cutSnapshot(version: number, all: Iterable<WireGroup>, maxFrameB
 }
 
 /** `changes` in order, in runs that each fit an update of fewer than `maxFrameBytes` bytes; none for no changes. */
-export function cutChanges(changes: readonly WireChange[], maxFrameBytes: number): WireChange[][] {
+export function cutChanges(changes: readonly WireChange[], maxFrameBytes: number): (readonly WireChange[])[] {
+  if (
+    changes.length > 0 &&
+    changes.length * changeBytes('') + longestNames(changes) < maxFrameBytes - FRAME_HEADER_BYTES
+  ) {
+    return [changes];
+  }
   const runs: WireChange[][] = [];
   let run: WireChange[] = [];
   let left = 0;
@@ -60,4 +69,11 @@ export function cutChanges(changes: readonly WireChange[], maxFrameBytes: number
     left -= bytes;
   }
   return runs;
+}
+
+/** What the names take at most: mostly that fits, and no name need be measured. */
+function longestNames(changes: readonly WireChange[]): number {
+  let bytes = 0;
+  for (const { group } of changes) bytes += group.length * LONGEST_CHARACTER_BYTES;
+  return bytes;
 }

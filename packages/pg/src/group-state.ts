@@ -108,7 +108,8 @@ export class GroupState {
     if (local.groups.size >= maxGroups && !local.groups.has(group)) throw new GroupLimitError('maxGroups', maxGroups);
     const isNew = !local.holds(pid);
     const change = local.join(group, pid);
-    const effects = [this.#told('join', group, pid, 1), ...this.#gather(change)];
+    const effects = [this.#told('join', group, pid, 1)];
+    this.#gather(change, effects);
     if (isNew) effects.push({ type: 'watch', pid });
     return effects;
   }
@@ -117,13 +118,16 @@ export class GroupState {
     const { local } = this;
     const { maxGroups, maxJoins } = this.#limits;
     if (local.joins + memberships.length > maxJoins) throw new GroupLimitError('maxJoins', maxJoins);
-    const newGroups = new Set<string>();
-    for (const [group] of memberships) if (!local.groups.has(group)) newGroups.add(group);
-    if (local.groups.size + newGroups.size > maxGroups) throw new GroupLimitError('maxGroups', maxGroups);
+    // Mostly there is room even if every group were new.
+    if (local.groups.size + memberships.length > maxGroups) {
+      const newGroups = new Set<string>();
+      for (const [group] of memberships) if (!local.groups.has(group)) newGroups.add(group);
+      if (local.groups.size + newGroups.size > maxGroups) throw new GroupLimitError('maxGroups', maxGroups);
+    }
     const effects: GroupEffect[] = [{ type: 'tell', changes: changesOf('join', this.node, memberships) }];
     for (const [group, pid] of memberships) {
       if (!local.holds(pid)) effects.push({ type: 'watch', pid });
-      effects.push(...this.#gather(local.join(group, pid)));
+      this.#gather(local.join(group, pid), effects);
     }
     return effects;
   }
@@ -134,7 +138,7 @@ export class GroupState {
     for (const membership of memberships) {
       const change = this.local.leave(...membership);
       if (change === undefined) continue;
-      told.push(...this.#gather(change));
+      this.#gather(change, told);
       left.push(membership);
     }
     if (left.length === 0) return [];
@@ -149,7 +153,8 @@ export class GroupState {
   #leave(group: string, pid: AnyPid): GroupEffect[] {
     const change = this.local.leave(group, pid);
     if (change === undefined) return [];
-    const effects = [this.#told('leave', group, pid, 1), ...this.#gather(change)];
+    const effects = [this.#told('leave', group, pid, 1)];
+    this.#gather(change, effects);
     if (!this.local.holds(pid)) effects.push({ type: 'unwatch', pid });
     return effects;
   }
@@ -158,11 +163,11 @@ export class GroupState {
   #exit(pid: AnyPid): GroupEffect[] {
     const left = this.local.exit(pid);
     if (left.length === 0) return [];
-    return [
-      ...left.map(({ change, joins }) => this.#told('leave', change.group, pid, joins)),
-      ...left.flatMap(({ change }) => this.#gather(change)),
-      { type: 'unwatch', pid },
-    ];
+    const effects: GroupEffect[] = [];
+    for (const { change, joins } of left) effects.push(this.#told('leave', change.group, pid, joins));
+    for (const { change } of left) this.#gather(change, effects);
+    effects.push({ type: 'unwatch', pid });
+    return effects;
   }
 
   #up(session: PgSession, ask: boolean): GroupEffect[] {
@@ -353,11 +358,11 @@ export class GroupState {
     return cutSnapshot(this.version, this.local.wireGroups(), this.#limits.maxFrameBytes);
   }
 
-  /** Keeps a change for the next update. */
-  #gather(change: WireChange): readonly GroupEffect[] {
+  /** Keeps a change for the next update, and adds what is to be done about it. */
+  #gather(change: WireChange, effects: GroupEffect[]): void {
     const wanted = this.#updates.gather(change);
-    if (wanted === undefined) return NOTHING;
-    return wanted === 'first' ? GATHER : this.#tellChanges();
+    if (wanted === 'first') effects.push({ type: 'gather' });
+    else if (wanted === 'enough') effects.push(...this.#tellChanges());
   }
 
   #tellChanges(): GroupEffect[] {
@@ -384,9 +389,6 @@ export class GroupState {
     return { type: 'tell', changes: [{ type, group, node: this.node, pids }] };
   }
 }
-
-const NOTHING: readonly GroupEffect[] = [];
-const GATHER: readonly GroupEffect[] = [{ type: 'gather' }];
 
 function tell(changes: readonly MemberChange[]): GroupEffect[] {
   return changes.length === 0 ? [] : [{ type: 'tell', changes }];

@@ -65,11 +65,13 @@ export class LocalGroups {
   /** Takes the process out of all its groups, as often as it had joined. */
   exit(pid: AnyPid): { change: WireChange; joins: number }[] {
     const groups = this.#processes.get(pid)?.groups ?? [];
-    return (typeof groups === 'string' ? [groups] : [...groups]).flatMap((group) => {
+    const left: { change: WireChange; joins: number }[] = [];
+    for (const group of typeof groups === 'string' ? [groups] : [...groups]) {
       const joins = this.#groups.get(group)?.joinsOf(pid as Pid) ?? 0;
       const change = this.#set(group, pid, joins, 0);
-      return change === undefined ? [] : [{ change, joins }];
-    });
+      if (change !== undefined) left.push({ change, joins });
+    }
+    return left;
   }
 
   clear(): void {

@@ -13,7 +13,7 @@ export interface ProcessHost {
    * Calls back once when the process has ended, also for one that ended before; synchronously or in a later turn.
    * @returns a function that cancels; it may be called at any time, any number of times.
    */
-  onExit(pid: AnyPid, callback: (reason: ExitReason) => void): () => void;
+  onExit(pid: AnyPid, callback: (reason: ExitReason, pid: AnyPid) => void): () => void;
 }
 
 /** One connection between two nodes from up to down. Compared by identity; ids rise strictly at this node. */

@@ -42,7 +42,9 @@ export class PeerView {
   asksAgain = false;
   staged: StagedSnapshot | undefined;
   joins = 0;
-  readonly groups = new Map<string, MemberCounts>();
+  groups = new Map<string, MemberCounts>();
+  /** This view alone: shared by all groups in which no other node has members. */
+  readonly alone: readonly PeerView[] = [this];
   /** What the pids of one thread begin with: most members in a row are of the same. */
   #prefix = '';
   #prefixThread = -1;
@@ -65,7 +67,7 @@ export class RemoteGroups {
   readonly #bySession = new Map<PgSession, PeerView>();
   readonly #byNode = new Map<NodeName, PeerView>();
   /** The views that have members in a group: as few as there are such nodes. */
-  readonly #byGroup = new Map<string, PeerView[]>();
+  readonly #byGroup = new Map<string, readonly PeerView[]>();
 
   get sessions(): PgSession[] {
     return [...this.#bySession.keys()];
@@ -157,41 +159,38 @@ export class RemoteGroups {
     return changes;
   }
 
-  /** Puts `groups` in the place of all that the session had told, and returns the difference. */
-  replace(view: PeerView, groups: ReadonlyMap<string, MemberCounts>, joins: number): MemberChange[] {
+  /** Puts `groups`, which it keeps, in the place of all that the session had told, and returns the difference. */
+  replace(view: PeerView, groups: Map<string, MemberCounts>, joins: number): MemberChange[] {
     const { node } = view.session;
     const changes: MemberChange[] = [];
     for (const [group, before] of view.groups) {
       const after = groups.get(group);
       const left = surplus(before, after);
       if (left.length > 0) changes.push({ type: 'leave', group, node, pids: left });
-      if (after !== undefined) continue;
-      view.groups.delete(group);
-      this.#unlist(view, group);
+      if (after === undefined) this.#unlist(view, group);
     }
     for (const [group, after] of groups) {
       const before = view.groups.get(group);
       const joined = surplus(after, before);
       if (joined.length > 0) changes.push({ type: 'join', group, node, pids: joined });
-      view.groups.set(group, after);
       if (before === undefined) this.#list(view, group);
     }
+    view.groups = groups;
     view.joins = joins;
     return changes;
   }
 
   #list(view: PeerView, group: string): void {
     const views = this.#byGroup.get(group);
-    if (views === undefined) this.#byGroup.set(group, [view]);
-    else views.push(view);
+    this.#byGroup.set(group, views === undefined ? view.alone : [...views, view]);
   }
 
   #unlist(view: PeerView, group: string): void {
     const views = this.#byGroup.get(group);
-    const at = views?.indexOf(view) ?? -1;
-    if (views === undefined || at < 0) return;
-    if (views.length === 1) this.#byGroup.delete(group);
-    else views.splice(at, 1);
+    if (views === view.alone) this.#byGroup.delete(group);
+    const left = views?.filter((each) => each !== view);
+    if (left === undefined || left.length === 0) return;
+    this.#byGroup.set(group, left.length === 1 ? (left[0] as PeerView).alone : left);
   }
 }
 

@@ -6,7 +6,14 @@
  * back at once: a dead process that joins exits within its join, and a full control queue takes a session down
  * within a send, whereupon others join or leave.
  */
-import { type AnyPid, type NodeName, type Pid, ProtocolError, type Timer } from '@liminal-node/scheduler';
+import {
+  type AnyPid,
+  type ExitReason,
+  type NodeName,
+  type Pid,
+  ProtocolError,
+  type Timer,
+} from '@liminal-node/scheduler';
 import { Acknowledgements, type AcknowledgeOptions } from './acknowledgements.js';
 import { ChangeFeed, type Changes, type ChangesOptions } from './changes.js';
 import { createCounters, type MutablePgCounters, type PgCounters, type RefusalReason } from './counters.js';
@@ -49,6 +56,9 @@ export class Scope implements Pg {
   readonly #acknowledgements: Acknowledgements;
   readonly #tellChanges = (): void => {
     if (!this.#stopped) this.#step({ type: 'tellChanges' });
+  };
+  readonly #exited = (_reason: ExitReason, pid: AnyPid): void => {
+    if (this.#step({ type: 'exit', pid })) this.#counters.exits++;
   };
   #performing = false;
   #announceTimer: Timer | undefined;
@@ -325,10 +335,7 @@ export class Scope implements Pg {
 
   #watch(pid: AnyPid): void {
     // For a process that is dead already this calls back at once; the `unwatch` that follows is performed after it.
-    const cancel = this.#options.scheduler.onExit(pid, () => {
-      if (this.#step({ type: 'exit', pid })) this.#counters.exits++;
-    });
-    this.#watches.set(pid, cancel);
+    this.#watches.set(pid, this.#options.scheduler.onExit(pid, this.#exited));
   }
 
   #unwatch(pid: AnyPid): void {

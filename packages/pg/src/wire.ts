@@ -109,7 +109,7 @@ export function frameTypeOf(frame: PgFrame): number {
 }
 
 export function encodeFrame(scope: string, frame: PgFrame): Uint8Array {
-  const writer = new ByteWriter().text(scope);
+  const writer = new ByteWriter(expectedBytes(frame)).text(scope);
   switch (frame.type) {
     case 'snapshot':
       writer
@@ -140,6 +140,12 @@ export function encodeFrame(scope: string, frame: PgFrame): Uint8Array {
   return writer.take();
 }
 
+/** About as many as the body will have: it is seldom copied while it grows. */
+function expectedBytes(frame: PgFrame): number {
+  const items = 'changes' in frame ? frame.changes.length : 'groups' in frame ? frame.groups.length : 0;
+  return FRAME_HEADER_BYTES + items * EXPECTED_ITEM_BYTES;
+}
+
 /** The body of PG_ASK and PG_ACK. */
 export function encodeVersion(scope: string, version: number): Uint8Array {
   return new ByteWriter().text(scope).u48(version).take();
@@ -156,6 +162,7 @@ export function decodeVersion(reader: ByteReader): number {
 }
 
 const MEMBER_BYTES = 4 + 6 + 4;
+const EXPECTED_ITEM_BYTES = 32;
 const SHORTEST_NAME = 2 + 1;
 
 /** What a group costs in a snapshot besides its members, in bytes. */
@@ -248,8 +255,12 @@ function readResume(reader: ByteReader, maxGroupBytes: number): ResumeFrame {
 
 function readChanges(reader: ByteReader, maxGroupBytes: number): WireChange[] {
   const changes: WireChange[] = [];
+  let last = '';
   for (let left = reader.count(SHORTEST_NAME + MEMBER_BYTES); left > 0; left--) {
-    const group = readGroupName(reader, maxGroupBytes);
+    let group = readGroupName(reader, maxGroupBytes);
+    // One string for changes of one group in a row: it is looked up by its text once, and kept once.
+    if (group === last) group = last;
+    else last = group;
     changes.push({ group, thread: reader.u32(), serial: reader.u48(), joins: reader.u32() });
   }
   return changes;

@@ -172,7 +172,7 @@ export class MemoryProcesses implements ProcessHost {
   readonly #node: NodeName;
   readonly #creation: number;
   readonly #dead = new Set<AnyPid>();
-  readonly #watchers = new Map<AnyPid, Set<(reason: ExitReason) => void>>();
+  readonly #watchers = new Map<AnyPid, Set<(reason: ExitReason, pid: AnyPid) => void>>();
   #serial = 0;
 
   constructor(node: NodeName, creation: number) {
@@ -192,7 +192,7 @@ export class MemoryProcesses implements ProcessHost {
     this.#dead.add(pid);
     const watchers = this.#watchers.get(pid);
     this.#watchers.delete(pid);
-    for (const watcher of watchers ?? []) watcher('normal');
+    for (const watcher of watchers ?? []) watcher('normal', pid);
   }
 
   isLocal(pid: AnyPid): boolean {
@@ -200,9 +200,9 @@ export class MemoryProcesses implements ProcessHost {
     return parts?.node === this.#node && parts.creation === this.#creation;
   }
 
-  onExit(pid: AnyPid, callback: (reason: ExitReason) => void): () => void {
+  onExit(pid: AnyPid, callback: (reason: ExitReason, pid: AnyPid) => void): () => void {
     if (this.#dead.has(pid)) {
-      callback('noproc');
+      callback('noproc', pid);
       return () => {};
     }
     const watchers = this.#watchers.get(pid) ?? new Set();

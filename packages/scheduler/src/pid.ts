@@ -69,13 +69,27 @@ export function formatRef(node: NodeName, creation: number, thread: number, seri
 
 const PARTS = /^([0-9a-z]{1,7})\.(0|[1-9]\d{0,9})\.(0|[1-9]\d{0,15})$/;
 
+/** The pid that was parsed last, and the name of the node of one: who asks for one mostly asks again, or for its neighbour. */
+let parsedText = '';
+let parsedParts: PidParts | undefined;
+let knownNode = '';
+
 /** The parts of `text`, or undefined where it is no pid. Costs a regular expression: not for hot paths. */
 export function parsePid(text: string): PidParts | undefined {
+  if (text !== parsedText) {
+    parsedParts = parse(text);
+    parsedText = text;
+  }
+  return parsedParts;
+}
+
+function parse(text: string): PidParts | undefined {
   const hash = text.lastIndexOf('#');
   if (hash < 0) return undefined;
   const node = text.slice(0, hash);
   const match = PARTS.exec(text.slice(hash + 1));
-  if (match === null || !NODE_NAME.test(node)) return undefined;
+  if (match === null || (node !== knownNode && !NODE_NAME.test(node))) return undefined;
+  knownNode = node;
   const creation = Number.parseInt(match[1] as string, 36);
   const thread = Number(match[2]);
   const serial = Number(match[3]);

@@ -73,6 +73,8 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   onWayOpen: (thread: number, to: number) => void = () => {};
   /** On the home thread: told that a thread is no longer needed. */
   onReleased: (thread: number) => void = () => {};
+  /** Told of the end of each process, before any signal of it: must not run anybody's code. */
+  onExit: (serial: number, reason: ExitReason) => void = () => {};
   /** Told of a lost thread, after the links and monitors that led to it. */
   onThreadDown: (thread: number) => void = () => {};
   /** On the home thread, where distribution is running. */
@@ -150,6 +152,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     this.processes.delete(process);
     this.counters.exited++;
     this.options.onLoad(this.processes.size);
+    this.onExit(process.serial, reason);
     // One that it was asking for may have been granted to it already: whichever grant it is has ended.
     if (registration !== undefined) this.freeName(registration.name, pid, registration.grant ?? Infinity);
     // Listeners and loggers are user code: they must not run between two signals.

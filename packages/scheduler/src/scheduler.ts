@@ -6,7 +6,7 @@ import type { Audience } from './audience.js';
 import { SUPERVISION, SupervisionLog, type SupervisionReport } from './behaviours/supervision-report.js';
 import type { ProcessBody, ProcessDefinition } from './definition.js';
 import type { ExitReason } from './exit-reason.js';
-import { ExitWatch } from './exit-watch.js';
+import { type ExitCallback, ExitWatch } from './exit-watch.js';
 import type { Multicast } from './fan-out.js';
 import type { ProcessInfo } from './inspection/process-info.js';
 import { assemble, SNAPSHOT_TIMEOUT_MS, type Snapshot, snapshotOfThread } from './inspection/snapshot.js';
@@ -84,7 +84,7 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
     tellIfHomeIsHeld(this.#runtime, warnAfterMs, options.logger);
     this.#runtime.onSpawnControl = (from, control) => this.#spawner.control(from, control);
     this.#runtime.onThreadDown = (thread) => this.#spawner.threadDown(thread);
-    this.#exitWatch = new ExitWatch(this.#spawner.attach({ label: 'exit watch' }));
+    this.#exitWatch = new ExitWatch(this.#runtime, this.#spawner.attach({ label: 'exit watch' }));
     this.#supervision = new SupervisionLog(options.logger);
     this.provide(SUPERVISION, (_from, report) => this.#supervision.take(report as SupervisionReport));
   }
@@ -175,7 +175,7 @@ export class Scheduler implements SignalEndpoint, AsyncDisposable {
   }
 
   /** Calls back once, when the process has ended, or soon where it is dead already. @returns cancels it. */
-  onExit(pid: AnyPid, callback: (reason: ExitReason) => void): () => void {
+  onExit(pid: AnyPid, callback: ExitCallback): () => void {
     return this.#exitWatch.add(pid, callback);
   }
 
