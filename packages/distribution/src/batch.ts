@@ -23,6 +23,20 @@ export type OpenBatch = { -readonly [K in keyof Batch]: Batch[K] } & {
   readonly byMark: { mark: number; messages: number }[];
 };
 
+/** One literal and no spread: a spread sends the engine to its slow path, which was 4 % of the CPU time of round trips between nodes. */
+export function openBatch(bytes: Uint8Array): OpenBatch {
+  return {
+    bytes,
+    controlBytes: 0,
+    dataBytes: 0,
+    frames: 0,
+    messages: 0,
+    dataMessages: 0,
+    byMark: [],
+    fragmentBytes: 0,
+  };
+}
+
 /** Messages of the frames that were not released. */
 export interface Unwritten {
   /** The peer has not seen their frames, at least not to their end. */

@@ -35,8 +35,18 @@ export function queuedFrame(
   mark: number,
   messages = 1,
 ): QueuedFrame {
-  const neighbours = { next: undefined, previous: undefined };
-  return { type, body, lane, mark, messages, notice: undefined, growing: undefined, grownTo: 0, ...neighbours };
+  return {
+    type,
+    body,
+    lane,
+    mark,
+    messages,
+    notice: undefined,
+    growing: undefined,
+    grownTo: 0,
+    next: undefined,
+    previous: undefined,
+  };
 }
 
 export const NO_BODY = new Uint8Array(0);

@@ -16,7 +16,7 @@
  * 6. `pushGrowing` queues a data frame that more may be added to while it waits (`growing-frame.ts`).
  */
 import { type AnyBytes, inOnePiece } from '@liminal-node/scheduler';
-import type { Batch, OpenBatch, Unwritten } from './batch.js';
+import { type Batch, type OpenBatch, openBatch, type Unwritten } from './batch.js';
 import { Fifo } from './fifo.js';
 import { type Flow, NO_BODY, type NoticeChange, type QueuedFrame, queuedFrame } from './flow.js';
 import { FlowQueue, type PeerLimits, type Piece } from './flow-queue.js';
@@ -207,10 +207,7 @@ export class OutboundQueue {
     if (this.#waitingBytes === 0) return undefined;
     const wanted = Math.min(this.#waitingBytes + FRAGMENT_HEADS_BYTES, Math.max(0, fragmentRoom) + SHORT_FRAMES_BYTES);
     const bytes = this.#memory(Math.min(BATCH_BYTES, wanted));
-    const batch: OpenBatch = {
-      ...{ bytes, controlBytes: 0, dataBytes: 0, frames: 0, messages: 0, dataMessages: 0, byMark: [] },
-      fragmentBytes: 0,
-    };
+    const batch = openBatch(bytes);
     let at = 0;
     while (at < bytes.length) {
       const piece = this.#begun ?? this.#next(batch.fragmentBytes < fragmentRoom);

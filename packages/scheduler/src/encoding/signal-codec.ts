@@ -165,8 +165,10 @@ export function readHead(bytes: AnyBytes): Incoming {
       readAddress(reader);
       return { kind: 'message', to, count: 1, payload: payload() };
     }
-    case SIGNAL_OP.messages:
-      return { kind: 'messages', ...readBlockHead(reader) };
+    case SIGNAL_OP.messages: {
+      const { to, count } = readBlockHead(reader);
+      return { kind: 'messages', to, count };
+    }
     case SIGNAL_OP.messageToName: {
       const name = reader.text(MAX_NAME_BYTES);
       readAddress(reader);
