@@ -10,8 +10,8 @@ import { runFile } from './run-file.mjs';
 const MODULES = { NATS: 'nats', Redis: 'redis', Moleculer: 'moleculer', 'plain TCP': 'tcp' };
 
 async function erlang(row, isRelay = false) {
-  const { kind, count, subscribers, receivers, text, gapMs = 0 } = workOf(row, 'erlang');
-  const work = [isRelay ? 'relay' : kind, count, subscribers, text.length, gapMs, receivers].map(String);
+  const { kind, count, subscribers, receivers, text, gapMs = 0, warmUp = 0 } = workOf(row, 'erlang');
+  const work = [isRelay ? 'relay' : kind, count, subscribers, text.length, gapMs, receivers, warmUp].map(String);
   const flags = ['-sname', `bench${process.pid}`, '-noshell', '-pa', compiledErlang('two_nodes')];
   return runErlangNode([...flags, '-run', 'two_nodes', 'main', ...work]);
 }

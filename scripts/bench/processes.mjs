@@ -69,26 +69,27 @@ export const blocked = defineProcess(import.meta.url, 'blocked', (_self, millise
 });
 
 /**
- * Makes `count` round trips to `to`, so many in flight and so many milliseconds apart, and tells their durations
- * in microseconds.
+ * Makes `warmUp` round trips to `to`, and then `count` more that are so many milliseconds apart, so many in flight; tells how long
+ * the latter took, in microseconds.
  */
 export const pinger = defineProcess(
   import.meta.url,
   'pinger',
-  async (self, to, count, replyTo, inFlight = 1, gapMs = 0, text = '') => {
+  async (self, to, count, replyTo, { inFlight = 1, gapMs = 0, text = '', warmUp = 0 } = {}) => {
+    const all = warmUp + count;
     const micros = [];
-    const startedAt = new Float64Array(count);
+    const startedAt = new Float64Array(all);
     const send = (n) => {
       startedAt[n] = performance.now();
       self.send(to, { n, text, replyTo: self.pid });
     };
     for (let n = 0; n < inFlight; n++) send(n);
-    for (let due = 0; due < count; due++) {
+    for (let due = 0; due < all; due++) {
       const { n } = await self.receive();
       if (n !== due) throw new Error(`answer ${n} came where ${due} was due`);
-      micros.push((performance.now() - startedAt[n]) * 1000);
-      if (gapMs > 0) await new Promise((resolve) => setTimeout(resolve, gapMs));
-      if (n + inFlight < count) send(n + inFlight);
+      if (n >= warmUp) micros.push((performance.now() - startedAt[n]) * 1000);
+      if (gapMs > 0 && n + 1 >= warmUp) await new Promise((resolve) => setTimeout(resolve, gapMs));
+      if (n + inFlight < all) send(n + inFlight);
     }
     micros.sort((a, b) => a - b);
     self.send(replyTo, { p50: micros[Math.floor(count * 0.5)], p99: micros[Math.floor(count * 0.99)] });

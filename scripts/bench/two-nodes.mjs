@@ -80,7 +80,7 @@ const sending = {
     return deliveries(work, publish, receivers);
   },
   'round-trip': async ([{ ready }]) => {
-    await node.spawn(pinger, [ready.pid, work.count, me.pid, 1, work.gapMs ?? 0, work.text]);
+    await node.spawn(pinger, [ready.pid, work.count, me.pid, work]);
     return me.receive();
   },
 };

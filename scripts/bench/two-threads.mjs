@@ -35,7 +35,7 @@ async function roundTrips(count, inFlight, gapMs) {
   let figures;
   // Where everybody sleeps between, the engine's compiling is no part of it.
   for (let round = 0; round < (gapMs > 0 ? 1 : 3); round++) {
-    await node.spawn(pinger, [target, count, me.pid, inFlight, gapMs], { thread: threadOne });
+    await node.spawn(pinger, [target, count, me.pid, { inFlight, gapMs }], { thread: threadOne });
     figures = await me.receive();
   }
   return figures;

@@ -1,4 +1,4 @@
-%% The rows of `two-nodes.mjs` on Erlang/OTP: `erl ... -run two_nodes main ROW COUNT SUBSCRIBERS TEXT_BYTES GAP_MS NODES`
+%% The rows of `two-nodes.mjs` on Erlang/OTP: `erl ... -run two_nodes main ROW COUNT SUBSCRIBERS TEXT_BYTES GAP_MS NODES WARM_UP`
 %% prints its figure as JSON. The other nodes are OS processes of their own.
 -module(two_nodes).
 -export([main/1, echo/0, counter/2, byte_counter/2, member/3, relay/0]).
@@ -6,10 +6,10 @@
 -define(MESSAGE_BYTES, 100).
 
 main([Row | Args]) ->
-    [Count, Subscribers, TextBytes, GapMs, Others] = lists:map(fun list_to_integer/1, Args),
+    [Count, Subscribers, TextBytes, GapMs, Others, WarmUp] = lists:map(fun list_to_integer/1, Args),
     Started = [start_peer() || _ <- lists:seq(1, Others)],
     Nodes = [Node || {_, Node} <- Started],
-    io:format("~ts~n", [row(Row, Nodes, Count, Subscribers, binary:copy(<<"x">>, TextBytes), GapMs)]),
+    io:format("~ts~n", [row(Row, Nodes, Count, Subscribers, binary:copy(<<"x">>, TextBytes), {GapMs, WarmUp})]),
     [peer:stop(Peer) || {Peer, _} <- Started],
     halt().
 
@@ -42,9 +42,11 @@ row("relay", Nodes, Count, Subscribers, Text, _) ->
         publish(fun() -> Relays end, Text, 0, Count),
         [receive counted -> ok end || _ <- lists:seq(1, Subscribers)]
     end);
-row("round-trip", [Node], Count, _, Text, GapMs) ->
+row("round-trip", [Node], Count, _, Text, {GapMs, WarmUp}) ->
     Pid = spawn(Node, ?MODULE, echo, []),
-    Micros = lists:sort([round_trip(Pid, N, Text, GapMs) || N <- lists:seq(0, Count - 1)]),
+    Trips = fun(From, To, Gap) -> [round_trip(Pid, N, Text, Gap) || N <- lists:seq(From, To - 1)] end,
+    Trips(0, WarmUp, 0),
+    Micros = lists:sort(Trips(WarmUp, WarmUp + Count, GapMs)),
     At = fun(Share) -> lists:nth(min(Count, trunc(Count * Share) + 1), Micros) end,
     io_lib:format("{\"p50\":~w,\"p99\":~w}", [At(0.5), At(0.99)]).
 
