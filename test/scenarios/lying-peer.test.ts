@@ -128,7 +128,7 @@ describe('a peer that lies', () => {
         { channel: 'orders' },
         { channel: 'other', publisher: 1, payload: 2 },
       ],
-    ].map(encodeValue);
+    ].map((value) => encodeValue(value));
     const broken = ['', '9a05f5e100', 'ff', 'd9dfff', '81'.repeat(70)].map((hex) => Buffer.from(hex, 'hex'));
     const names = ['liminal', 'worker', 'channels', 'pg', 'application', '__proto__', '', 'nobody'];
     for (const payload of [...junk, ...broken]) {

@@ -16,8 +16,9 @@ import {
   type AnyPid,
   type AttachedProcess,
   type Audience,
-  encodeValue,
+  type LentBytes,
   type Logger,
+  LongMemory,
   type Multicast,
   type NodeLife,
   type NodeName,
@@ -94,6 +95,7 @@ export class Channels {
   readonly #logger: Logger;
   readonly #untold: UntoldGaps;
   #observer: ClusterObserver | undefined;
+  readonly #longMemory: LongMemory;
   readonly #publisher: PublicationWriter;
   readonly #receiver = new PublicationReader();
   #closed = false;
@@ -104,6 +106,7 @@ export class Channels {
     this.#options = resolveChannelsOptions(options);
     this.#publisher = new PublicationWriter(scheduler, this.#options.environment);
     this.#logger = this.#options.logger;
+    this.#longMemory = new LongMemory(this.#options.environment);
     this.#untold = new UntoldGaps(this.#options.environment, (thread, gap) => this.#tellThread(thread, gap));
     answerProcesses(scheduler, this);
   }
@@ -148,23 +151,32 @@ export class Channels {
         return this.#published(publication, NOBODY, options);
       }
     }
-    return this.publishEncoded(channel, encodeValue(payload), options, publisher);
+    return this.#publishLent(channel, this.#longMemory.encode(payload), options, publisher);
   }
 
   /** As `publish`, for a payload that is encoded already. */
   publishEncoded(channel: string, encoded: Uint8Array, options: PublishOptions, publisher: Pid): Published {
     if (this.#closed) throw new ChannelsClosedError();
     checkWait(options);
-    const { maxPayloadBytes } = this.#options;
-    if (encoded.length > maxPayloadBytes) {
-      this.counters.refused['payload too large']++;
-      throw new PayloadTooLargeError(encoded.length, maxPayloadBytes);
+    return this.#publishLent(channel, { bytes: encoded, loan: undefined }, options, publisher);
+  }
+
+  #publishLent(channel: string, encoded: LentBytes, options: PublishOptions, publisher: Pid): Published {
+    const { bytes, loan } = encoded;
+    try {
+      const { maxPayloadBytes } = this.#options;
+      if (bytes.length > maxPayloadBytes) {
+        this.counters.refused['payload too large']++;
+        throw new PayloadTooLargeError(bytes.length, maxPayloadBytes);
+      }
+      const publication = this.#publisher.publication(channel, encoded, options, publisher);
+      this.counters.published++;
+      const audience = this.#subscriptions.audience(channel);
+      const here = audience === undefined ? NOBODY : this.#deliver(channel, audience, publication.message);
+      return this.#published(publication, here, options);
+    } finally {
+      loan?.letGo();
     }
-    const publication = this.#publisher.publication(channel, encoded, options, publisher);
-    this.counters.published++;
-    const audience = this.#subscriptions.audience(channel);
-    const here = audience === undefined ? NOBODY : this.#deliver(channel, audience, publication.message);
-    return this.#published(publication, here, options);
   }
 
   /** Hands on what local subscribers have been given. */

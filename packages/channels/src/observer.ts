@@ -13,7 +13,10 @@ export interface Publication {
   readonly publisher: Pid;
   /** Which order it keeps, see `flowOfPid`. */
   readonly flow: number;
-  /** The bytes for other nodes; made at the first call, once for all of them. */
+  /**
+   * The bytes for other nodes; made at the first call, once for all of them. Whoever keeps them beyond `onPublish` calls
+   * `hold`, and `letGo` when they were read for the last time: their memory may be lent.
+   */
   encode(): AnyBytes;
   /** The block that it stands in as the last one, to be sent instead to nodes that take such; undefined where it is in none. */
   block?(): PublicationBlock | undefined;

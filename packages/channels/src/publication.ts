@@ -16,6 +16,7 @@ import {
   formatPid,
   join,
   LONG_BYTES,
+  type Loan,
   MessageForm,
   type NodeLife,
   ProtocolError,
@@ -35,9 +36,9 @@ export function encodePublication(head: EnvelopeHead, payload: Uint8Array): Uint
 }
 
 /** As `encodePublication`; a payload that is long is not copied. */
-export function joinPublication(head: EnvelopeHead, payload: Uint8Array): AnyBytes {
+export function joinPublication(head: EnvelopeHead, payload: Uint8Array, loan?: Loan): AnyBytes {
   if (payload.length < LONG_BYTES) return encodePublication(head, payload);
-  return join(headOfPublication(head, 0).take(), payload);
+  return join(headOfPublication(head, 0).take(), payload, loan);
 }
 
 function headOfPublication(head: EnvelopeHead, payloadBytes: number): ByteWriter {

@@ -9,7 +9,9 @@ import {
   type FormedBlock,
   type FormedMessage,
   flowOfPid,
+  type LentBytes,
   LONG_BYTES,
+  type Loan,
   type NodeLife,
   type NodeName,
   type Pid,
@@ -60,7 +62,12 @@ export class PublicationWriter {
   }
 
   /** @throws RangeError for parents, a trace and a content type that would not arrive. */
-  publication(channel: string, payload: Uint8Array, options: PublishOptions, publisher: Pid): OutgoingPublication {
+  publication(
+    channel: string,
+    { bytes: payload, loan }: LentBytes,
+    options: PublishOptions,
+    publisher: Pid,
+  ): OutgoingPublication {
     const { parents = [], contentType = DEFAULT_CONTENT_TYPE, trace = '' } = options;
     const timestamp = this.#environment.wallNow();
     if (parents.length === 0 && trace === '' && payload.length < LONG_BYTES) {
@@ -72,7 +79,7 @@ export class PublicationWriter {
     const head = { id, channel, publisher, timestamp, parents, ...(trace !== '' && { trace }), contentType };
     checkHead(head);
     this.#sequence++;
-    return new FullPublication(head, payload);
+    return new FullPublication(head, payload, loan);
   }
 }
 
@@ -132,11 +139,13 @@ class PlainPublication implements OutgoingPublication {
 class FullPublication implements OutgoingPublication {
   readonly #head: EnvelopeHead;
   readonly #payload: Uint8Array;
+  readonly #loan: Loan | undefined;
   #bytes: AnyBytes | undefined;
 
-  constructor(head: EnvelopeHead, payload: Uint8Array) {
+  constructor(head: EnvelopeHead, payload: Uint8Array, loan: Loan | undefined) {
     this.#head = head;
     this.#payload = payload;
+    this.#loan = loan;
   }
 
   get channel(): string {
@@ -152,11 +161,13 @@ class FullPublication implements OutgoingPublication {
   }
 
   get message(): SharedMessage {
+    // Nobody says when the last of its receivers has decoded it.
+    this.#loan?.hold();
     return sharedEnvelope(this.#head, this.#payload, true);
   }
 
   encode(): AnyBytes {
-    this.#bytes ??= joinPublication(this.#head, this.#payload);
+    this.#bytes ??= joinPublication(this.#head, this.#payload, this.#loan);
     return this.#bytes;
   }
 }

@@ -1,13 +1,26 @@
 /** Channels of one node, on its home thread. */
-import { type AttachedProcess, type NodeName, type Pid, Scheduler } from '@liminal-node/scheduler';
+import {
+  type AnyBytes,
+  type AttachedProcess,
+  decodeValue,
+  hold,
+  inOnePiece,
+  type JoinedBytes,
+  LONG_BYTES,
+  type NodeName,
+  type Pid,
+  Scheduler,
+} from '@liminal-node/scheduler';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   Channels,
   type ChannelsOptions,
   type ClusterObserver,
+  decodePublication,
   type Envelope,
   encodePublication,
   isEnvelope,
+  PayloadTooLargeError,
   type Publication,
   type Subscription,
 } from '../src/index.js';
@@ -336,6 +349,55 @@ describe('the observer', () => {
     expect(channels.counters.dropped.remote).toBe(2);
     const [publication] = observer.publications;
     expect(publication?.encode()).toBe(publication?.encode());
+  });
+});
+
+describe('a long payload', () => {
+  const long = (fill: number): Uint8Array => new Uint8Array(LONG_BYTES).fill(fill);
+
+  it('stays as it was published for who holds its bytes, whatever is published and changed afterwards', async () => {
+    const observer = recorder();
+    const kept: AnyBytes[] = [];
+    const onPublish: ClusterObserver['onPublish'] = (publication, wait) => {
+      kept.push(publication.encode());
+      hold(publication.encode());
+      return observer.onPublish(publication, wait);
+    };
+    channels.setObserver({ ...observer, onPublish });
+    const payload = long(0);
+    for (let n = 0; n < 4; n++) {
+      payload.fill(n);
+      await channels.channel('orders').publish(payload);
+    }
+    const source = { node: 'b@127.0.0.1' as NodeName, creation: 5 };
+    const fills = kept.map((bytes) => {
+      const value = decodeValue(decodePublication(inOnePiece(bytes), source).payload) as Uint8Array;
+      return [...new Set(value)];
+    });
+    expect(fills).toEqual([[0], [1], [2], [3]]);
+  });
+
+  it('is written into the memory of the one before, where all have let it go', async () => {
+    const memories: unknown[] = [];
+    const observer = recorder();
+    const onPublish: ClusterObserver['onPublish'] = (publication, wait) => {
+      memories.push((publication.encode() as JoinedBytes).tail.buffer);
+      return observer.onPublish(publication, wait);
+    };
+    channels.setObserver({ ...observer, onPublish });
+    for (let n = 0; n < 3; n++) await channels.channel('orders').publish(long(n));
+    expect(new Set(memories).size).toBe(1);
+    await start({ maxPayloadBytes: LONG_BYTES });
+    memories.length = 0;
+    channels.setObserver({ ...observer, onPublish });
+    await expect(channels.channel('orders').publish(long(1))).rejects.toThrow(PayloadTooLargeError);
+  });
+
+  it('comes to a local subscriber that reads it late as it was published', async () => {
+    const subscription = channels.channel<Uint8Array>('orders').subscribe();
+    for (let n = 0; n < 4; n++) await channels.channel('orders').publish(long(n));
+    const payloads = (await payloadsOf(subscription)) as Uint8Array[];
+    expect(payloads.map((payload) => [...new Set(payload)])).toEqual([[0], [1], [2], [3]]);
   });
 });
 

@@ -82,6 +82,24 @@ describe('a process on a scheduler thread', () => {
     await own.stop();
   });
 
+  it('is given long payloads as they were published, however many follow before its thread takes them', async () => {
+    const own = await Scheduler.start({ threads: 1 });
+    const program = own.attach();
+    const bytes = new Channels(own, { maxPayloadBytes: 2 ** 22 });
+    await own.spawn(subscriber, ['bytes', program.pid], { thread: own.threads[0] ?? 'home' });
+    await program.receive();
+    // More than there is room for on the way to the thread.
+    const payload = new Uint8Array(2_000_000);
+    for (let n = 0; n < 6; n++) {
+      payload.fill(n);
+      void bytes.channel('bytes').publish(payload);
+    }
+    void bytes.channel('bytes').publish('end');
+    const { payloads } = await program.receive<{ payloads: Uint8Array[] }>();
+    expect(payloads.map((each) => [...new Set(each)])).toEqual([[0], [1], [2], [3], [4], [5]]);
+    await own.stop();
+  });
+
   it('may wait for other nodes, and is not subscribed where they do not answer', async () => {
     const own = await Scheduler.start({ threads: 1 });
     const elsewhere = new Channels(own);

@@ -79,7 +79,12 @@ describe('a publication on its way out', () => {
         const writer = new PublicationWriter(source, { ...systemEnvironment, wallNow: () => now });
         const encoded = encodeValue(payload);
         for (let number = 0; number < 12; number++) {
-          const publication = writer.publication(channel, encoded, { contentType }, publisher);
+          const publication = writer.publication(
+            channel,
+            { bytes: encoded, loan: undefined },
+            { contentType },
+            publisher,
+          );
           const id = `b@127.0.0.1/25/${number}`;
           const head = { id, channel, publisher, timestamp: now, parents: [], contentType };
           expect(Buffer.compare(inOnePiece(publication.encode()), encodePublication(head, encoded))).toBe(0);
@@ -93,7 +98,9 @@ describe('a publication on its way out', () => {
   it('keeps its number however long that is', () => {
     const writer = new PublicationWriter(source, systemEnvironment);
     const ids = Array.from({ length: 1_001 }, () => {
-      const bytes = writer.publication('orders', encodeValue(1), {}, example.publisher).encode();
+      const bytes = writer
+        .publication('orders', { bytes: encodeValue(1), loan: undefined }, {}, example.publisher)
+        .encode();
       return decodePublication(inOnePiece(bytes), source).head.id;
     });
     expect(ids).toEqual(Array.from({ length: 1_001 }, (_, number) => `b@127.0.0.1/25/${number}`));
@@ -102,18 +109,19 @@ describe('a publication on its way out', () => {
   it('with a content type that would not arrive is refused', () => {
     const writer = new PublicationWriter(source, systemEnvironment);
     const publish = (contentType: string) => () =>
-      writer.publication('orders', encodeValue(1), { contentType }, example.publisher);
+      writer.publication('orders', { bytes: encodeValue(1), loan: undefined }, { contentType }, example.publisher);
     expect(publish('é'.repeat(128))).toThrow(RangeError);
     expect(publish('\uD800')).toThrow(RangeError);
     const long = encodeValue(new Uint8Array(LONG_BYTES));
-    const publishLong = () => writer.publication('orders', long, { contentType: '\uD800' }, example.publisher);
+    const publishLong = () =>
+      writer.publication('orders', { bytes: long, loan: undefined }, { contentType: '\uD800' }, example.publisher);
     expect(publishLong).toThrow(RangeError);
   });
 
   it('that is long is of no form, and its payload is not copied', () => {
     const writer = new PublicationWriter(source, systemEnvironment);
     const long = encodeValue(new Uint8Array(LONG_BYTES));
-    const publication = writer.publication('orders', long, {}, example.publisher);
+    const publication = writer.publication('orders', { bytes: long, loan: undefined }, {}, example.publisher);
     expect(publication.message).not.toBeInstanceOf(FormedMessage);
     expect((publication.encode() as JoinedBytes).tail).toBe(long);
   });
@@ -172,7 +180,12 @@ describe('a publication of a peer', () => {
     for (let number = 0; number < 9; number++) {
       const contentType = ['application/cbor', 'text/plain', 'application/json'][number % 3] as string;
       const { publisher } = example;
-      const publication = writer.publication('orders', encodeValue(number), { contentType }, publisher);
+      const publication = writer.publication(
+        'orders',
+        { bytes: encodeValue(number), loan: undefined },
+        { contentType },
+        publisher,
+      );
       const head = { channel: 'orders', publisher, timestamp: 5, parents: [], contentType };
       const envelope = { id: `b@127.0.0.1/25/${number}`, ...head, payload: number };
       expect(publication.message.value).toEqual(envelope);

@@ -15,7 +15,7 @@
  *    the peer of a frame that is not queued, in the order of its flow (`loss-notice.ts`).
  * 6. `pushGrowing` queues a data frame that more may be added to while it waits (`growing-frame.ts`).
  */
-import { type AnyBytes, inOnePiece } from '@liminal-node/scheduler';
+import { type AnyBytes, hold, inOnePiece, letGo } from '@liminal-node/scheduler';
 import { type Batch, type OpenBatch, openBatch, type Unwritten } from './batch.js';
 import { Fifo } from './fifo.js';
 import { type Flow, NO_BODY, type NoticeChange, type QueuedFrame, queuedFrame } from './flow.js';
@@ -280,6 +280,7 @@ export class OutboundQueue {
     if (of.lane === 'data') batch.dataBytes += cost;
     else batch.controlBytes += cost;
     if (!isLast) return;
+    letGo(of.body);
     const { messages } = of;
     batch.frames++;
     batch.messages += messages;
@@ -335,6 +336,7 @@ export class OutboundQueue {
   #queued(type: number, body: AnyBytes, lane: QueuedFrame['lane'], messages = 1): QueuedFrame {
     this.#waitingBytes += HEADER_BYTES + body.length;
     this.#count(this.#mark, messages);
+    hold(body);
     return queuedFrame(type, body, lane, this.#mark, messages);
   }
 

@@ -1,3 +1,5 @@
+import { join, LongMemory } from '@liminal-node/scheduler';
+import { createVirtualEnvironment } from '@liminal-node/scheduler/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Batch } from '../src/batch.js';
@@ -361,6 +363,56 @@ describe('a frame that grows', () => {
       const [dropped, uncertain] = isTaken ? [0, 2] : [2, 0];
       expect(queue.clear()).toEqual({ dropped, uncertain });
       expect(queue.traffic).toEqual({ queued: 2, written: 0, dropped, uncertain });
+    }
+  });
+});
+
+describe('bytes whose memory is lent', () => {
+  const LENT_BYTES = 3 * FRAGMENT_BYTES;
+
+  const lent = () => {
+    const memory = new LongMemory(createVirtualEnvironment());
+    const { bytes, loan } = memory.encode(new Uint8Array(LENT_BYTES).fill(7));
+    return { memory, loan, body: join(Buffer.from('head'), bytes, loan) };
+  };
+
+  test('are let go of when the last of them is in a buffer, by the last of the queues, and no sooner', () => {
+    for (const peer of [PEER, OLD_PEER]) {
+      const { memory, loan, body } = lent();
+      const queues = [new OutboundQueue(WIDE, peer), new OutboundQueue(WIDE, peer)];
+      for (const queue of queues) expect(queue.push(70, body, 'data', 1)).toBe('queued');
+      loan?.letGo();
+      for (const queue of queues) {
+        // One fragment at a time, and the last piece cut between two buffers.
+        queue.push(71, new Uint8Array(BATCH_BYTES - FRAGMENT_BYTES), 'control');
+        while (queue.waitingBytes > 0) {
+          expect(memory.keptBytes).toBe(0);
+          queue.release(queue.take(1) as Batch);
+        }
+      }
+      expect(memory.keptBytes).toBeGreaterThanOrEqual(LENT_BYTES);
+    }
+  });
+
+  test('are held for a sender that waits, and not let go of where it is withdrawn or the queue cleared', () => {
+    const { memory, loan, body } = lent();
+    const queue = new OutboundQueue({ ...WIDE, maxDataQueueBytes: 2_000 }, PEER);
+    queue.push(70, new Uint8Array(100), 'data', 1);
+    const pending = queue.pushPending(70, body, 1, () => {});
+    loan?.letGo();
+    expect([pending === undefined, memory.keptBytes]).toEqual([false, 0]);
+    drain(queue);
+    expect(memory.keptBytes).toBeGreaterThanOrEqual(LENT_BYTES);
+    for (const giveUp of ['withdraw', 'clear']) {
+      const other = lent();
+      const full = new OutboundQueue({ ...WIDE, maxDataQueueBytes: 2_000 }, PEER);
+      full.push(70, new Uint8Array(100), 'data', 1);
+      const waiting = full.pushPending(70, other.body, 1, () => {});
+      other.loan?.letGo();
+      if (giveUp === 'clear') full.clear();
+      else waiting?.withdraw(undefined);
+      drain(full);
+      expect(other.memory.keptBytes).toBe(0);
     }
   });
 });

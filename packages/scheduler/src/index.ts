@@ -105,7 +105,17 @@ export {
 } from './diagnostics.js';
 export * from './encoding/bytes.js';
 export { FormedBlock, FormedBlockWriter } from './encoding/formed-block.js';
-export { type AnyBytes, giveAway, inOnePiece, JoinedBytes, join, LONG_BYTES } from './encoding/long-bytes.js';
+export {
+  type AnyBytes,
+  giveAway,
+  hold,
+  inOnePiece,
+  JoinedBytes,
+  join,
+  LONG_BYTES,
+  letGo,
+} from './encoding/long-bytes.js';
+export { type LentBytes, type Loan, LongMemory } from './encoding/long-memory.js';
 export { messagesIn } from './encoding/message-block.js';
 export { FormedMessage, MessageForm } from './encoding/message-form.js';
 export { SharedMessage } from './encoding/shared-message.js';

@@ -5,19 +5,24 @@
  *    writes them takes one after the other. Bytes that are not long are copied behind their head.
  * 2. Memory that holds one long message and nothing else is marked by whoever has filled it (`giveAway`). What is
  *    decoded from it may refer to it, and keeps it alive, so that binary data in it is not copied once more.
+ * 3. Memory that is used again when nobody refers to it any more goes with its loan (`long-memory.ts`).
  */
+import type { Loan } from './long-memory.js';
 
 /** From here on bytes are long. */
 export const LONG_BYTES = 64 * 1_024;
 
-/** Long bytes and what stands before them, as one. The memory of neither may change any more. */
+/** Long bytes and what stands before them, as one. The memory of neither may change any more, while a loan is held. */
 export class JoinedBytes {
   readonly head: Uint8Array;
   readonly tail: Uint8Array;
+  /** Of the memory of `tail`, where it is lent. */
+  readonly loan: Loan | undefined;
 
-  constructor(head: Uint8Array, tail: Uint8Array) {
+  constructor(head: Uint8Array, tail: Uint8Array, loan?: Loan) {
     this.head = head;
     this.tail = tail;
+    this.loan = loan;
   }
 
   get length(): number {
@@ -36,8 +41,18 @@ export class JoinedBytes {
 export type AnyBytes = Uint8Array | JoinedBytes;
 
 /** `head` and then `tail`, which is not copied where it is long. */
-export function join(head: Uint8Array, tail: Uint8Array): AnyBytes {
-  return tail.length < LONG_BYTES ? Buffer.concat([head, tail]) : new JoinedBytes(head, tail);
+export function join(head: Uint8Array, tail: Uint8Array, loan?: Loan): AnyBytes {
+  return tail.length < LONG_BYTES ? Buffer.concat([head, tail]) : new JoinedBytes(head, tail, loan);
+}
+
+/** To be called by whoever goes on referring to bytes that may be lent, before the call that gave them is over. */
+export function hold(bytes: AnyBytes): void {
+  if (bytes instanceof JoinedBytes) bytes.loan?.hold();
+}
+
+/** To be called once for each `hold`, when the bytes have been read for the last time. */
+export function letGo(bytes: AnyBytes): void {
+  if (bytes instanceof JoinedBytes) bytes.loan?.letGo();
 }
 
 /** All of it in one piece: a copy where it is joined. */

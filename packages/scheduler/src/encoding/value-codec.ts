@@ -53,19 +53,25 @@ const BLOCK_BYTES = 16 * 1024;
 /**
  * `value` as bytes that no later call overwrites, and that keep at most 16 KiB of other memory alive.
  * Getters and proxies are read, and keys that are symbols left out: `checkPortable` is the one that refuses them.
+ * @param allocate gives memory of at least so many bytes for a value with long binary data in it, which is not used
+ * for anything else.
  * @throws NotPortableError (`ERR_LIMINAL_NOT_PORTABLE`) with the path to what would not arrive intact.
  */
-export function encodeValue(value: unknown): Uint8Array {
+export function encodeValue(value: unknown, allocate = allocateFresh): Uint8Array {
   objects = 0;
   longBytes = 0;
   let bytes: Uint8Array;
+  let given: ArrayBuffer | undefined;
   try {
     const whole = standIn(value, 0);
     // Room for all of it at once: fresh memory costs more than what is copied into it.
-    if (longBytes > 0) useBlock(longBytes + BLOCK_BYTES);
+    if (longBytes > 0) {
+      given = allocate(longBytes + BLOCK_BYTES);
+      useBlock(given);
+    }
     bytes = codec.encode(whole);
   } catch (error) {
-    if (longBytes > 0) useBlock();
+    if (given !== undefined) useBlock();
     checkPortable(value);
     throw error instanceof NotPortableError ? error : new NotPortableError('', `not encodable (${String(error)})`);
   }
@@ -73,11 +79,16 @@ export function encodeValue(value: unknown): Uint8Array {
   // A large message made cbor-x take a block of up to four times its size, or was given one: it would go on using it.
   useBlock();
   // A typed array's copy has exactly its size, where a Buffer's would stand in a pool of up to 64 KiB.
-  return bytes.buffer.byteLength - bytes.length <= BLOCK_BYTES ? bytes : new Uint8Array(bytes);
+  const isOfItsSize = bytes.buffer === given || bytes.buffer.byteLength - bytes.length <= BLOCK_BYTES;
+  return isOfItsSize ? bytes : new Uint8Array(bytes);
 }
 
-function useBlock(size = BLOCK_BYTES): void {
-  (codec as Encoder & { useBuffer(buffer: Uint8Array): void }).useBuffer(Buffer.allocUnsafeSlow(size));
+function allocateFresh(bytes: number): ArrayBuffer {
+  return Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer;
+}
+
+function useBlock(memory = allocateFresh(BLOCK_BYTES)): void {
+  (codec as Encoder & { useBuffer(buffer: Uint8Array): void }).useBuffer(Buffer.from(memory));
 }
 useBlock();
 
