@@ -18,14 +18,15 @@ export const counter = defineProcess(import.meta.url, 'counter', (self, count, r
   };
 });
 
-/** Subscribes a counter to `bench`. */
-export const subscriber = defineProcess(import.meta.url, 'subscriber', async (self, count, replyTo) => {
+/** Subscribes a counter to `bench`. @param paced whom it tells of every so many messages. */
+export const subscriber = defineProcess(import.meta.url, 'subscriber', async (self, count, replyTo, paced) => {
   await channelOf(self, 'bench').subscribe();
   self.send(replyTo, { subscribed: self.pid });
   let seen = 0;
   return ({ payload }) => {
     if (payload.n !== seen) throw new Error(`message ${payload.n} came where ${seen} was due`);
-    if (++seen === count) {
+    if (++seen % paced?.every === 0) self.send(paced.to, { seen });
+    if (seen === count) {
       seen = 0;
       self.send(replyTo, { counted: count });
     }

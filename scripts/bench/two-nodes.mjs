@@ -2,7 +2,7 @@
  * `node two-nodes.mjs ROW`: a row between two nodes of Liminal, each an OS process of its own, as JSON. All who send,
  * receive or subscribe are processes on a thread of their node.
  */
-import { startNode } from 'liminal-node';
+import { isExit, startNode } from 'liminal-node';
 import { deliveries, partOf, startReceivers, workOf } from './peers/work.mjs';
 import {
   echo,
@@ -24,26 +24,37 @@ const node = await startNode({
   cookie: 'a cookie of the benchmark',
   mailbox: { maxItems: 1e7, maxBytes: 1e9 },
 });
-const me = node.attach();
+const me = node.attach({ trapExit: true });
 
-/** A megabyte of messages, well below what may wait for a peer. */
-const BETWEEN_FLUSHES = Math.floor(1e6 / (work.text.length + 20));
+/**
+ * A publisher is so many megabytes of messages ahead of its subscribers at most: well below what may wait for a peer, or for a
+ * thread of one, beyond which messages are dropped. A subscriber of each node says when it has had a megabyte.
+ */
+const PACE = { to: { name: 'publisher', node: 'sender@127.0.0.1' }, every: Math.floor(1e6 / (work.text.length + 20)) };
+const MEGABYTES_AHEAD = 4;
 
 const messages = async (count) => {
-  for (let n = 0; n < count; n++) await me.receive();
+  for (let n = 0; n < count; n++) {
+    const message = await me.receive();
+    if (isExit(message))
+      throw new Error(`a receiver ended: ${message.reason.error?.message ?? JSON.stringify(message.reason)}`);
+  }
 };
 
+/** Who receives is linked to this program: a message that was not due ends the run with its reason. */
 const receiving = {
   'one-way': async () => ({
-    pid: await node.spawn(pacedCounter, [work.count, me.pid]),
+    pid: await me.spawn(pacedCounter, [work.count, me.pid], { link: true }),
     done: () => messages(1),
   }),
   bytes: async () => ({
-    pid: await node.spawn(pacedByteCounter, [work.count, me.pid]),
+    pid: await me.spawn(pacedByteCounter, [work.count, me.pid], { link: true }),
     done: () => messages(1),
   }),
   publish: async () => {
-    const each = Array.from({ length: part.subscribers }, () => node.spawn(subscriber, [work.count, me.pid]));
+    const each = Array.from({ length: part.subscribers }, (_, at) =>
+      me.spawn(subscriber, [work.count, me.pid, ...(at === 0 ? [PACE] : [])], { link: true }),
+    );
     await Promise.all(each);
     await messages(part.subscribers);
     return { done: () => messages(part.subscribers) };
@@ -70,11 +81,12 @@ const sending = {
   publish: async (receivers) => {
     const channel = node.channel('bench');
     while (node.clusterSync.remoteTargets('bench').length < work.subscribers) await new Promise(setImmediate);
+    await me.register(PACE.to.name);
     const publish = async () => {
       for (let n = 0; n < work.count; n++) {
         const { dropped } = await channel.publish({ n, text: work.text });
         if (dropped > 0) throw new Error(`publish ${n} was dropped`);
-        if (n % BETWEEN_FLUSHES === 0) await node.distribution.flush();
+        if (n % PACE.every === 0 && n / PACE.every > MEGABYTES_AHEAD) await messages(work.receivers);
       }
     };
     return deliveries(work, publish, receivers);
