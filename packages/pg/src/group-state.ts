@@ -108,9 +108,9 @@ export class GroupState {
     if (local.groups.size >= maxGroups && !local.groups.has(group)) throw new GroupLimitError('maxGroups', maxGroups);
     const isNew = !local.holds(pid);
     const change = local.join(group, pid);
-    const effects = [this.#told('join', group, pid, 1)];
+    const told = this.#told('join', group, pid, 1);
+    const effects: GroupEffect[] = isNew ? [told, { type: 'watch', pid }] : [told];
     this.#gather(change, effects);
-    if (isNew) effects.push({ type: 'watch', pid });
     return effects;
   }
 

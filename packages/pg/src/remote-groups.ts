@@ -48,6 +48,9 @@ export class PeerView {
   /** What the pids of one thread begin with: most members in a row are of the same. */
   #prefix = '';
   #prefixThread = -1;
+  /** One string for a process that is in many groups: most come in a row. */
+  #lastSerial = -1;
+  #lastPid = '' as Pid;
 
   constructor(session: PgSession) {
     this.session = session;
@@ -58,8 +61,13 @@ export class PeerView {
     if (thread !== this.#prefixThread) {
       this.#prefix = pidPrefix(this.session.node, this.session.creation, thread);
       this.#prefixThread = thread;
+      this.#lastSerial = -1;
     }
-    return `${this.#prefix}${serial}` as Pid;
+    if (serial !== this.#lastSerial) {
+      this.#lastPid = `${this.#prefix}${serial}` as Pid;
+      this.#lastSerial = serial;
+    }
+    return this.#lastPid;
   }
 }
 
@@ -148,13 +156,16 @@ export class RemoteGroups {
       const more = each.joins - this.set(view, each.group, pid, each.joins);
       if (more === 0) continue;
       const isJoin = more > 0;
+      let times = Math.abs(more);
       if (each.group !== group || isJoin !== (type === 'join')) {
         group = each.group;
         type = isJoin ? 'join' : 'leave';
-        pids = [];
+        // Most have one member: a literal of it takes 40 bytes, an array that grows by it 170.
+        pids = [pid];
+        times--;
         changes.push({ type, group, node, pids });
       }
-      for (let n = Math.abs(more); n > 0; n--) pids.push(pid);
+      for (; times > 0; times--) pids.push(pid);
     }
     return changes;
   }
@@ -187,10 +198,10 @@ export class RemoteGroups {
 
   #unlist(view: PeerView, group: string): void {
     const views = this.#byGroup.get(group);
-    if (views === view.alone) this.#byGroup.delete(group);
-    const left = views?.filter((each) => each !== view);
-    if (left === undefined || left.length === 0) return;
-    this.#byGroup.set(group, left.length === 1 ? (left[0] as PeerView).alone : left);
+    if (views === undefined) return;
+    const left = views === view.alone ? [] : views.filter((each) => each !== view);
+    if (left.length === 0) this.#byGroup.delete(group);
+    else this.#byGroup.set(group, left.length === 1 ? (left[0] as PeerView).alone : left);
   }
 }
 
@@ -214,12 +225,13 @@ export function changesOf(
   let pids: Pid[] = [];
   let last: string | undefined;
   for (const [group, pid] of memberships) {
-    if (group !== last) {
+    if (group === last) {
+      pids.push(pid as Pid);
+    } else {
       last = group;
-      pids = [];
+      pids = [pid as Pid];
       changes.push({ type, group, node, pids });
     }
-    pids.push(pid as Pid);
   }
   return changes;
 }
