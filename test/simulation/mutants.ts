@@ -176,9 +176,8 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
   'a node holds its own stall against its peers': [
     {
       file: 'distribution/patience.js',
-      from: `environment.setImmediate(() => { environment.setImmediate(() => { const lateMs = environment.now() - dueAt;
-        if (!cancelled) callback(lateMs > delayMs / 2 ? lateMs : 0); }); });`,
-      to: 'if (!cancelled) callback(0);',
+      from: 'afterTurns(() => (lateMs() > 0 ? afterTurns(tell) : tell()))',
+      to: '!cancelled && callback(0)',
     },
   ],
   'a reply goes to the mailbox of the caller, where a late one answers the next call': [

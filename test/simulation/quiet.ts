@@ -18,6 +18,8 @@ export function differences(cluster: Cluster): string | undefined {
   }
   const waiting = waitingFor(cluster);
   if (waiting !== undefined) return waiting;
+  if (cluster.network.open.some(({ streams }) => streams.some(({ isHeldUp }) => isHeldUp)))
+    return 'what was slow when the faults ended has not arrived, and may yet cost a session';
   const pairs = (living.length * (living.length - 1)) / 2;
   const { open } = cluster.network;
   if (open.some(({ isLost }) => isLost)) return 'somebody has not noticed that a connection is lost';

@@ -100,4 +100,43 @@ export const regressions: readonly Regression[] = [
       ],
     },
   },
+  {
+    what: 'a node that stalls within the turns ahead of its verdict reads what came meanwhile before it judges',
+    plan: {
+      ...PLAN,
+      seed: 256_741,
+      hosts: 2,
+      threads: 2,
+      steps: [
+        { at: 552, do: 'call', actor: 0, host: 1 },
+        { at: 606, do: 'spawn', actor: 3, host: 0, place: 2 },
+        { at: 1_329, do: 'bridge', host: 1, other: 0, ms: 3_000 },
+        { at: 3_030, do: 'freeze', host: 0, thread: 0, ms: 3_000 },
+      ],
+    },
+  },
+  {
+    what: 'a peer that was slow may be called silent until what it has sent by then has arrived',
+    plan: {
+      ...PLAN,
+      seed: 615_780,
+      isMeshKnown: false,
+      heldBudget: 1,
+      endMs: 1_500,
+      steps: [
+        { at: 12, do: 'spawn', actor: 2, host: 2, place: 'home' },
+        { at: 16, do: 'spawn', actor: 1, host: 1, place: 1 },
+        { at: 29, do: 'spawn', actor: 0, host: 0, place: 1 },
+        { at: 112, do: 'subscribe', actor: 2, channel: 'y' },
+        { at: 113, do: 'subscribe', actor: 1, channel: 'y' },
+        { at: 113, do: 'spawn', actor: 3, host: 1, place: 1 },
+        { at: 361, do: 'freeze', host: 2, thread: 0, ms: 1_000 },
+        { at: 402, do: 'link', actor: 1, to: 0 },
+        { at: 494, do: 'exitOther', actor: 3, to: 2 },
+        { at: 603, do: 'unsubscribe', actor: 1, channel: 'y' },
+        { at: 879, do: 'slow', host: 2, other: 0, delayMs: 600, ms: 1_000 },
+        { at: 909, do: 'subscribeReady', actor: 3, channel: 'y' },
+      ],
+    },
+  },
 ];

@@ -83,6 +83,12 @@ export class Stream {
     return next?.type === 'data' && this.#arrivesAt <= this.#world.timeline.now && !this.way.blocked;
   }
 
+  /** Whether something is under way that left when the way was slow or blocked. */
+  get isHeldUp(): boolean {
+    const soon = this.#world.timeline.now + this.way.delayMs;
+    return this.#items.some(({ readyAt }) => readyAt > soon) || (this.#isScheduled && this.#arrivesAt > soon);
+  }
+
   get hasUnwritten(): boolean {
     return this.#waiting.length > 0;
   }

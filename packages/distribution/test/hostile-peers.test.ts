@@ -90,7 +90,7 @@ describe('a peer that does not know the cookie', () => {
     };
     const tables = [network.connections, a.peers().length];
     const grown: number[] = [];
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 12; round++) {
       const before = process.memoryUsage().heapUsed;
       await tries(1_000);
       grown.push(process.memoryUsage().heapUsed - before);
@@ -98,9 +98,10 @@ describe('a peer that does not know the cookie', () => {
     expect([network.connections, a.peers().length]).toEqual(tables);
     // The heartbeat and the write deadline of both nodes.
     expect(environment.timers).toBeLessThanOrEqual(4);
-    // Code that has run often is compiled, which takes memory too, but not in every round. 100 bytes a try would show.
-    expect(Math.min(...grown.slice(1))).toBeLessThan(100_000);
-    expect(a.counters.handshakesRefused).toEqual({ cookie: 4_000 });
+    // Code that has run often is compiled, which takes memory too, for some rounds. 50 bytes a try show in the others.
+    const late = grown.slice(6);
+    expect(late.reduce((sum, bytes) => sum + bytes)).toBeLessThan(late.length * 50_000);
+    expect(a.counters.handshakesRefused).toEqual({ cookie: 12_000 });
     expect(a.events).toEqual(['up b@h']);
   });
 

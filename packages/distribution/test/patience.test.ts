@@ -34,6 +34,22 @@ describe('a patient timer', () => {
     expect(stalled).toEqual([at === 0 ? 2_999 : 3_000]);
   });
 
+  test('tells that it is late when what came during the stall has been read', async () => {
+    const environment = createVirtualEnvironment();
+    const all: unknown[] = [];
+    environment.setTimer(1_000, () => {
+      environment.setImmediate(() => {
+        environment.setImmediate(() => {
+          environment.stall(3_000);
+          environment.setImmediate(() => all.push('the sockets are read'));
+        });
+      });
+    });
+    setPatientTimer(environment, 1_000, (lateMs) => all.push(lateMs));
+    await environment.advance(10_000);
+    expect(all).toEqual(['the sockets are read', 3_000]);
+  });
+
   test('says nothing once it is cancelled, also between its turns', async () => {
     const environment = createVirtualEnvironment();
     const all: number[] = [];
