@@ -26,7 +26,15 @@ export function cutSnapshot(version: number, all: Iterable<WireGroup>, maxFrameB
     groups = [];
     left = maxFrameBytes - FRAME_HEADER_BYTES;
   };
-  for (const { group, members } of all) {
+  for (const each of all) {
+    const { group, members } = each;
+    // Mostly all of them fit, and no name need be measured.
+    const most = longestHeader(group) + members.length * SNAPSHOT_MEMBER_BYTES;
+    if (most < left) {
+      groups.push(each);
+      left -= most;
+      continue;
+    }
     const header = groupHeaderBytes(group);
     for (let from = 0; from < members.length; ) {
       if (groups.length > 0 && left <= header + SNAPSHOT_MEMBER_BYTES) nextPart();
@@ -69,6 +77,11 @@ export function cutChanges(changes: readonly WireChange[], maxFrameBytes: number
     left -= bytes;
   }
   return runs;
+}
+
+/** What a group costs besides its members, at most. */
+function longestHeader(group: string): number {
+  return groupHeaderBytes('') + group.length * LONGEST_CHARACTER_BYTES;
 }
 
 /** What the names take at most: mostly that fits, and no name need be measured. */

@@ -94,6 +94,14 @@ describe('ByteWriter', () => {
     expect(new ByteReader(writer.take()).u32()).toBe(9);
   });
 
+  test.each([
+    ['u16', [-1, 0.5, 2 ** 16]],
+    ['u32', [-1, 0.5, 2 ** 32, Number.NaN]],
+    ['u48', [-1, 0.5, 2 ** 48, Number.NaN]],
+  ] as const)('refuses what is no number of %s', (kind, values) => {
+    for (const value of values) expect(() => new ByteWriter()[kind](value), String(value)).toThrow(RangeError);
+  });
+
   test('refuses text beyond 65,535 bytes, counted in bytes', () => {
     expect(() => new ByteWriter().text('é'.repeat(32_768))).toThrow(RangeError);
     expect(new ByteWriter().text('é'.repeat(32_767)).length).toBe(65_536);
