@@ -4,8 +4,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type QueuedFrame, queuedFrame } from '../src/flow.js';
 import { FlowQueue, type Piece } from '../src/flow-queue.js';
-import { FRAGMENT_BYTES, FragmentAssembler } from '../src/fragment.js';
+import { FRAGMENT_BYTES, FragmentAssembler, fragmentHead } from '../src/fragment.js';
 import { FrameType } from '../src/frame-type.js';
+import { collectGarbage } from './collect-garbage.js';
 
 const MAX_BODY_BYTES = 10 * FRAGMENT_BYTES;
 const peer = { maxBodyBytes: MAX_BODY_BYTES, takesFragments: true };
@@ -163,6 +164,48 @@ describe('fragments from a peer that lies', () => {
     const last = fragments.pop() as Uint8Array;
     for (const each of fragments) assembler.push(each);
     expect(() => assembler.push(last)).toThrow(expect.objectContaining({ reason }));
+  });
+
+  test('of any length are the body again, in order, though their own memory changes', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 1, max: 3_000 })), { minLength: 2 }),
+        fc.integer({ min: 0, max: 255 }),
+        (lengths, seed) => {
+          const bytes = lengths.reduce((sum, length) => sum + length);
+          const body = Buffer.from(Array.from({ length: bytes }, (_, at) => at * 7 + (at >> 8) + seed));
+          const assembler = new FragmentAssembler(bytes);
+          let end = 0;
+          const whole = lengths.map((length) => {
+            const start = end;
+            end += length;
+            const wire = Buffer.concat([fragmentHead(1, 40, body, start, end), body.subarray(start, end)]);
+            const pushed = assembler.push(wire);
+            wire.fill(0);
+            return pushed;
+          });
+          expect(whole.slice(0, -1).every((each) => each === undefined)).toBe(true);
+          expect(Buffer.compare(whole.at(-1)?.body as Uint8Array, body)).toBe(0);
+        },
+      ),
+    );
+  });
+
+  test('of a byte each take no more than three times what has come, and a block', () => {
+    const count = 100_000;
+    const assembler = new FragmentAssembler(100 * count);
+    const memory = (): number => {
+      collectGarbage();
+      const { heapUsed, arrayBuffers } = process.memoryUsage();
+      return heapUsed + arrayBuffers;
+    };
+    const before = memory();
+    assembler.push(fragment(1, FIRST, 1, 100 * count));
+    const next = fragment(1, 0, 1);
+    for (let n = 1; n < count; n++) assembler.push(next);
+    // A megabyte is what the test itself, and code that is compiled, may take.
+    expect(memory() - before).toBeLessThan(3 * count + FRAGMENT_BYTES + 2 ** 20);
+    expect(assembler.heldBytes).toBe(count);
   });
 
   test('make nothing throw but a ProtocolError, and nothing be held that did not arrive', () => {

@@ -1,6 +1,4 @@
 /** Who does not keep to the protocol, before the handshake is over and after it; see also `sockets.test.ts`. */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { ByteWriter, type NodeName } from '@liminal-node/scheduler';
 import { describe, expect, test } from 'vitest';
 import { encodeFrame } from '../src/frame.js';
@@ -11,6 +9,7 @@ import { decodeHello, decodeRefusal, encodeHello } from '../src/handshake-messag
 import { decodeLosses } from '../src/loss-notice.js';
 import type { DistributionOptions } from '../src/options.js';
 import { type Cluster, createCluster, sessionWith, type TestNode } from './cluster.js';
+import { collectGarbage } from './collect-garbage.js';
 import { RawPeer, type Tamper } from './raw-peer.js';
 
 const { CHALLENGE, HELLO, PROOF, REFUSE, WELCOME } = FrameType;
@@ -32,11 +31,6 @@ function idle({ network }: Cluster, { address }: TestNode): void {
   const [host = '', port] = address.split(':');
   network.transport.dial(host, Number(port), deaf);
 }
-
-const gc = (): void => {
-  setFlagsFromString('--expose-gc');
-  runInNewContext('gc')();
-};
 
 describe('a peer that does not know the cookie', () => {
   test('is told the same, in the same steps, whatever it calls itself', async () => {
@@ -86,7 +80,7 @@ describe('a peer that does not know the cookie', () => {
         await environment.advance(1);
       }
       await environment.advance(2_000);
-      gc();
+      collectGarbage();
     };
     const tables = [network.connections, a.peers().length];
     const grown: number[] = [];
