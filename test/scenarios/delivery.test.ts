@@ -2,6 +2,7 @@
 import { type Envelope, type PayloadSchema, startNode } from 'liminal-node';
 import { describe, expect, it } from 'vitest';
 import { COOKIE, numbersBelow, startClusterNode, startPair, until } from '../support/cluster.js';
+import { bursting, kibibyte } from '../support/cluster-processes.js';
 
 describe('a publish on another node', () => {
   it('arrives once, with the payload, id, publisher, parents and timestamp that its own node saw (A1)', async () => {
@@ -109,6 +110,22 @@ const order: PayloadSchema<{ items: { price: number }[] }> = {
     },
   },
 };
+
+describe('messages that a process sends to another node faster than they are written', () => {
+  it('come as they were sent, each once and in order, whatever memory they waited in', async () => {
+    await using a = await startNode({ name: 'a@127.0.0.1', cookie: COOKIE, threads: 1 });
+    await using b = await startNode({ name: 'b@127.0.0.1', cookie: COOKIE, threads: 0, seeds: [a.listen ?? ''] });
+    await until('the nodes are connected', () => a.distribution.sessions().length === 1);
+    const [bursts, burst] = [20, 1_000];
+    const receiver = b.attach();
+    const sender = await a.spawn(bursting, [receiver.pid, bursts, burst], { thread: a.scheduler.threads[0] ?? 'home' });
+    for (let n = 0; n < bursts * burst; n++) {
+      expect(await receiver.receive()).toEqual(kibibyte(n));
+      if (n % burst === burst - 1) receiver.send(sender, 'on');
+    }
+    receiver.close();
+  });
+});
 
 describe('a payload that its schema refuses', () => {
   it('is an error for its publisher, with the path to the fault, and reaches nobody (A31)', async () => {

@@ -145,3 +145,21 @@ export const numbering = defineProcess(
     self.send(observer, { publisher: self.pid, losses });
   },
 );
+
+/** A message of about 1 KiB that tells which one it is all over. */
+export const kibibyte = (n: number): { readonly n: number; readonly text: string } => ({
+  n,
+  text: `${n} `.padStart(8, '.').repeat(128),
+});
+
+/** Sends `bursts` times so many numbered messages to `target`, and waits for an answer after each time. */
+export const bursting = defineProcess(
+  import.meta.url,
+  'bursting',
+  async (self, target: Pid, bursts: number, burst: number) => {
+    for (let n = 0; n < bursts * burst; n++) {
+      if (n > 0 && n % burst === 0) await self.receive();
+      self.send(target, kibibyte(n));
+    }
+  },
+);

@@ -11,7 +11,8 @@ import type { NodeName } from './pid.js';
 
 export interface RemotePort {
   /**
-   * Takes one encoded signal for a node. Never blocks, never throws.
+   * Takes one encoded signal for a node. Never blocks, never throws. The bytes may be lent: who goes on referring to them
+   * holds them (`hold`, `letGo` in `encoding/long-bytes.ts`).
    * @param creation the life of the node that is meant, or 0 for whichever is connected.
    * @param mustDeliver false for messages, which may be dropped over a budget; true for links, monitors and
    *   exits: where those cannot be queued the connection ends, and that is the signal.

@@ -8,6 +8,8 @@
  * Each pair of processes has exactly one such way, and each way is first in, first out.
  */
 import { DIAGNOSTICS, publishDrop, publishEvent } from './diagnostics.js';
+import { BlockMemory } from './encoding/block-memory.js';
+import { isGivenAway, letGo } from './encoding/long-bytes.js';
 import { messagesIn } from './encoding/message-block.js';
 import { checkPortable, freezeMessage } from './encoding/portable.js';
 import { decodeSignal, type Incoming, isAnswered, type NodeLife, readHead } from './encoding/signal-codec.js';
@@ -82,6 +84,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   readonly runQueue: RunQueue;
   readonly #prefix: string;
   readonly #life: NodeLife;
+  readonly #outbound: BlockMemory;
   #serial = 0;
   #stopped = false;
   #refs = 0;
@@ -89,6 +92,7 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
   constructor(options: RuntimeOptions) {
     this.options = options;
     this.environment = options.environment;
+    this.#outbound = new BlockMemory(options.environment);
     this.names = new NameTable(options.names);
     this.listed = new Map(options.listed);
     this.#life = { node: options.node, creation: options.creation };
@@ -248,10 +252,12 @@ export class Runtime implements ProcessHost, SignalHost, ParcelHandler {
     this.receiver.inbound(source, bytes);
   }
 
-  outbound(target: NodeLife, mustDeliver: boolean, bytes: Uint8Array): void {
-    if (this.remote?.send(target.node, target.creation, bytes, mustDeliver)) return;
+  outbound(target: NodeLife, mustDeliver: boolean, signal: Uint8Array): void {
+    const bytes = isGivenAway(signal) ? signal : this.#outbound.copy(signal);
+    if (this.remote?.send(target.node, target.creation, bytes, mustDeliver)) return letGo(bytes);
     if (!mustDeliver) this.countDropped('no connection', messagesIn(bytes));
-    if (!mustDeliver && !isAnswered(bytes)) return;
+    if (!mustDeliver && !isAnswered(bytes)) return letGo(bytes);
+    // What the answer is made of may refer to the bytes, which nobody lets go of therefore.
     const head = readHead(bytes);
     if (head.kind === 'spawn') {
       const to = formatPid({ ...this.#life, ...head.from });

@@ -5,7 +5,7 @@
  *    writes them takes one after the other. Bytes that are not long are copied behind their head.
  * 2. Memory that holds one long message and nothing else is marked by whoever has filled it (`giveAway`). What is
  *    decoded from it may refer to it, and keeps it alive, so that binary data in it is not copied once more.
- * 3. Memory that is used again when nobody refers to it any more goes with its loan (`long-memory.ts`).
+ * 3. Memory that is used again when nobody refers to it any more goes with its loan (`long-memory.ts`, `block-memory.ts`).
  */
 import type { Loan } from './long-memory.js';
 
@@ -38,6 +38,17 @@ export class JoinedBytes {
   }
 }
 
+/** Bytes at the beginning of memory that is lent; what is cut out of it is not. They may not change while the loan is held. */
+export class LentBlock extends Uint8Array<ArrayBuffer> {
+  static readonly [Symbol.species] = Uint8Array;
+  readonly loan: Loan;
+
+  constructor(memory: ArrayBuffer, length: number, loan: Loan) {
+    super(memory, 0, length);
+    this.loan = loan;
+  }
+}
+
 export type AnyBytes = Uint8Array | JoinedBytes;
 
 /** `head` and then `tail`, which is not copied where it is long. */
@@ -47,12 +58,12 @@ export function join(head: Uint8Array, tail: Uint8Array, loan?: Loan): AnyBytes 
 
 /** To be called by whoever goes on referring to bytes that may be lent, before the call that gave them is over. */
 export function hold(bytes: AnyBytes): void {
-  if (bytes instanceof JoinedBytes) bytes.loan?.hold();
+  if (bytes instanceof LentBlock || bytes instanceof JoinedBytes) bytes.loan?.hold();
 }
 
 /** To be called once for each `hold`, when the bytes have been read for the last time. */
 export function letGo(bytes: AnyBytes): void {
-  if (bytes instanceof JoinedBytes) bytes.loan?.letGo();
+  if (bytes instanceof LentBlock || bytes instanceof JoinedBytes) bytes.loan?.letGo();
 }
 
 /** All of it in one piece: a copy where it is joined. */

@@ -16,7 +16,7 @@
  */
 import { ByteReader, type ByteWriter } from '../encoding/bytes.js';
 import type { FormedBlock } from '../encoding/formed-block.js';
-import { type AnyBytes, isGivenAway, JoinedBytes, LONG_BYTES } from '../encoding/long-bytes.js';
+import { type AnyBytes, JoinedBytes, LONG_BYTES } from '../encoding/long-bytes.js';
 import type { FormedMessage, MessageForm } from '../encoding/message-form.js';
 import type { NodeLife } from '../encoding/signal-codec.js';
 import { decodeValue, encodeValue } from '../encoding/value-codec.js';
@@ -122,11 +122,10 @@ export interface FanOutHandler {
 export interface ParcelHandler {
   /** @param bytes what it took on its way. */
   message(serial: number, value: unknown, bytes: number): void;
-  /** The bytes that these three are given change with the next parcel. */
+  /** The bytes that these and `outbound` are given change with the next parcel, where they are not given away. */
   signal(bytes: Uint8Array): void;
   inbound(source: NodeLife, bytes: Uint8Array): void;
   readonly fanOut: FanOutHandler;
-  /** @param bytes its own to keep. */
   outbound(target: NodeLife, mustDeliver: boolean, bytes: Uint8Array): void;
   control(thread: number, control: Control): void;
 }
@@ -299,8 +298,7 @@ export function readParcel(
     case KIND.outbound: {
       const target = readLife(reader);
       const mustDeliver = reader.u8() === 1;
-      const signal = reader.rest();
-      handler.outbound(target, mustDeliver, isGivenAway(signal) ? signal : Buffer.from(signal));
+      handler.outbound(target, mustDeliver, reader.rest());
       break;
     }
     case KIND.multicast: {
