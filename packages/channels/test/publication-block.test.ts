@@ -39,6 +39,8 @@ describe('what is published together', () => {
     const second = blocks.add(1, 1, 'second');
     expect(second).not.toBe(first);
     expect(publicationsIn(bytesOf(second))).toBe(1);
+    expect(second?.upTo(1).byteOffset).toBe(first?.upTo(1).byteOffset);
+    expect(second?.upTo(1).buffer).toBe(first?.upTo(1).buffer);
   });
 
   test('is no longer than a block may be', () => {

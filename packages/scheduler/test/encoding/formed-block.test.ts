@@ -116,6 +116,15 @@ describe('a block of messages', () => {
     expect(read(short).errors).toMatchObject([{ reason: 'trailing bytes' }]);
   });
 
+  test('that relies on what another block has told is refused, message by message', () => {
+    const reader = new FormedBlockReader();
+    const whole = written([{ n: 1 }, { n: 2 }]);
+    expect(read(whole, 1, reader).errors).toEqual([]);
+    const second = new FormedBlock(form, whole, HEAD.length).endOf(HEAD.length, 1);
+    const { errors } = read(Buffer.concat([HEAD, whole.subarray(second)]), 1, reader);
+    expect(errors).toEqual([expect.objectContaining({ code: 'ERR_LIMINAL_PROTOCOL' })]);
+  });
+
   test('that is cut, empty, or numbered by no number is refused as a whole', () => {
     const bytes = written([1, 'text']);
     for (let end = 0; end < bytes.length; end++) {

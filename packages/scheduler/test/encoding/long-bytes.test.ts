@@ -99,3 +99,36 @@ test('a message with long binary data is encoded into memory of its own size', (
   expect(() => encodeValue([new Uint8Array(LONG_BYTES), () => {}])).toThrow('a function');
   expect(encodeValue('short').buffer.byteLength).toBeLessThanOrEqual(16 * 1_024);
 });
+
+describe('memory that is given for a value with long binary data', () => {
+  let memory: ArrayBuffer;
+  const allocate = (bytes: number): ArrayBuffer => {
+    memory = new ArrayBuffer(bytes);
+    return memory;
+  };
+  /** Whether it is as it was when more has been encoded. */
+  function isLeftAlone(): boolean {
+    const before = Buffer.from(memory.slice(0));
+    encodeValue({ what: 'comes behind it' });
+    return before.equals(Buffer.from(memory));
+  }
+
+  test('is what it is encoded into, and nothing that comes behind it', () => {
+    expect(encodeValue(new Uint8Array(LONG_BYTES), allocate).buffer).toBe(memory);
+    expect(isLeftAlone()).toBe(true);
+  });
+
+  test('is not written to any more where the value could not be encoded after all', () => {
+    let reads = 0;
+    const value = {
+      bytes: new Uint8Array(LONG_BYTES),
+      get changing() {
+        if (reads++ === 0) return 1;
+        throw new Error('not again');
+      },
+    };
+    expect(() => encodeValue(value, allocate)).toThrow(expect.objectContaining({ code: 'ERR_LIMINAL_NOT_PORTABLE' }));
+    expect(reads).toBeGreaterThan(1);
+    expect(isLeftAlone()).toBe(true);
+  });
+});

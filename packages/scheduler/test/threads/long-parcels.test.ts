@@ -4,8 +4,17 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { inOnePiece, join, LONG_BYTES } from '../../src/encoding/long-bytes.js';
 import type { NodeName } from '../../src/pid.js';
-import { writeControl, writeInbound, writeMessage, writeMulticast, writeOutbound } from '../../src/threads/parcel.js';
-import { NO_FAN_OUT, OneWay } from './thread-way.js';
+import { Inbox } from '../../src/threads/inbox.js';
+import { Outbox } from '../../src/threads/outbox.js';
+import {
+  type ParcelHandler,
+  writeControl,
+  writeInbound,
+  writeMessage,
+  writeMulticast,
+  writeOutbound,
+} from '../../src/threads/parcel.js';
+import { NO_FAN_OUT, OneWay, twoEnds } from './thread-way.js';
 
 const LONG = 5 * LONG_BYTES;
 
@@ -111,5 +120,35 @@ describe('a long message', () => {
     isSated = false;
     way.deliver({ fanOut, message });
     expect(got).toEqual([0, 1, 2, 3]);
+  });
+
+  test('is handed out without what has come behind it where its handler has had enough', () => {
+    const [here, there] = twoEnds();
+    const [outbox, inbox] = [new Outbox(), new Inbox()];
+    writeMessage(outbox, 0, long(0));
+    writeMessage(outbox, 1, 'short');
+    const got: number[] = [];
+    const fanOut = { ...NO_FAN_OUT, isSated: true };
+    const handler = { fanOut, message: (serial: number) => void got.push(serial) } as unknown as ParcelHandler;
+    while (got.length === 0) {
+      outbox.send(here);
+      if (inbox.fill(there)) inbox.read(0, handler);
+    }
+    expect([got, outbox.length, inbox.hasRest]).toEqual([[0], 0, true]);
+    fanOut.isSated = false;
+    inbox.read(0, handler);
+    expect([got, inbox.hasRest]).toEqual([[0, 1], false]);
+    here.close();
+  });
+
+  test('keeps its place behind much that goes ahead of it', () => {
+    const way = new OneWay(2 ** 14);
+    const sent: unknown[] = Array.from({ length: 700 }, (_, n) => `${n}`.padEnd(1_000));
+    sent.push(long(1), 'short');
+    for (const [serial, value] of sent.entries()) writeMessage(way.outbox, serial, value);
+    const got: unknown[] = [];
+    way.deliver({ message: (_serial, value) => void got.push(value) });
+    expect(isDeepStrictEqual(got, sent)).toBe(true);
+    way.close();
   });
 });
