@@ -204,8 +204,8 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
   'a link with nobody to carry it is not answered': [
     {
       file: 'scheduler/runtime.js',
-      from: 'if (this.remote?.send(target.node, target.creation, bytes, mustDeliver)) return; if (!mustDeliver)',
-      to: 'if (this.remote?.send(target.node, target.creation, bytes, mustDeliver) !== undefined) return; if (!mustDeliver)',
+      from: 'if (this.remote?.send(target.node, target.creation, bytes, mustDeliver)) return letGo(bytes); if (!mustDeliver)',
+      to: 'if (this.remote?.send(target.node, target.creation, bytes, mustDeliver) !== undefined) return letGo(bytes); if (!mustDeliver)',
     },
   ],
   'an address whose dial failed is never dialled again': [

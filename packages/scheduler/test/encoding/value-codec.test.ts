@@ -153,7 +153,8 @@ describe('a value through bytes', () => {
     fc.double(),
     fc.bigInt(),
     text,
-    fc.date({ noInvalidDate: false }),
+    // Node.js 20 takes no two invalid dates for the same; there is a test of them by themselves.
+    fc.date({ noInvalidDate: true }),
     fc.uint8Array(),
     fc.float64Array(),
     fc.bigInt64Array(),
@@ -170,6 +171,12 @@ describe('a value through bytes', () => {
     map: fc.array(fc.tuple(tie('value'), tie('value')), { maxLength: 4 }).map((entries) => new Map(entries)),
     set: fc.array(tie('value'), { maxLength: 4 }).map((items) => new Set(items)),
   }));
+
+  test('is an invalid date where it was one', () => {
+    const bytes = encodeValue(new Date(Number.NaN));
+    for (const arrived of [decodeValue(bytes), decodeUntrusted(bytes), thread.pass(new Date(Number.NaN))])
+      expect(arrived).toEqual(new Date(Number.NaN));
+  });
 
   test('is the same, whatever portable value it is', () => {
     fc.assert(
