@@ -38,7 +38,9 @@ export function runCommand(command, args, commandEnv = env, timeoutMs = TIMEOUT_
     const child = execFile(command, args, { env: commandEnv }, (error, stdout, stderr) => {
       clearTimeout(timer);
       const peakRss = stopWatching();
-      if (error === null) return resolve({ figure: JSON.parse(stdout), peakRss });
+      const figure = error === null ? figureIn(stdout) : undefined;
+      if (figure !== undefined) return resolve({ figure, peakRss });
+      if (error === null) return reject(new Error(`printed no figure: ${stdout.trim().slice(0, 200)}`));
       reject(
         late ?? new Error(stderr.match(/^\w*Error.*$/m)?.[0] ?? stderr.trim().split('\n').at(-1) ?? error.message),
       );
@@ -50,4 +52,14 @@ export function runCommand(command, args, commandEnv = env, timeoutMs = TIMEOUT_
       killTree(child.pid);
     }, timeoutMs);
   });
+}
+
+/** The first line that is JSON: Erlang's own reports go to the same place, as when nodes go down one after the other. */
+function figureIn(stdout) {
+  for (const line of stdout.split('\n')) {
+    try {
+      return JSON.parse(line);
+    } catch {}
+  }
+  return undefined;
 }
