@@ -5,9 +5,10 @@
  */
 import { inOnePiece } from '@liminal-node/scheduler';
 import { Fifo } from './fifo.js';
-import { Flow, type QueuedFrame, seal } from './flow.js';
+import { Flow, type QueuedFrame, seal, stopGrowing } from './flow.js';
 import { FRAGMENT_BYTES, fragmentHead, mayOpen } from './fragment.js';
 import { FrameType } from './frame-type.js';
+import { PackedMemory } from './packed-memory.js';
 
 /** Bytes that a flow may send before the next one's turn. */
 const QUANTUM_BYTES = FRAGMENT_BYTES;
@@ -37,6 +38,7 @@ export class FlowQueue {
   readonly #flows = new Map<number, Flow>();
   /** Flows with frames, in the order of their turns. */
   readonly #turns = new Fifo<Flow>();
+  readonly #memory = new PackedMemory();
   #nextStream = 0;
   #openStreams = 0;
   #openBytes = 0;
@@ -47,6 +49,8 @@ export class FlowQueue {
 
   push(key: number, frame: QueuedFrame): Flow {
     const flow = this.flow(key);
+    const { last } = flow;
+    if (last !== undefined && stopGrowing(last)) last.body = this.#memory.copy(inOnePiece(last.body));
     flow.push(frame);
     return flow;
   }
@@ -96,6 +100,7 @@ export class FlowQueue {
   clear(): void {
     this.#flows.clear();
     this.#turns.clear();
+    this.#memory.clear();
   }
 
   #mayOpen({ body }: QueuedFrame): boolean {

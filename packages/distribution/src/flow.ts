@@ -150,12 +150,17 @@ function tellOf(frame: QueuedFrame, loss: Loss): number {
   return HEADER_BYTES + notice.bytes;
 }
 
+/** Nothing more can be added to a frame that grows. @returns whether it could until now. */
+export function stopGrowing(frame: QueuedFrame): boolean {
+  if (frame.growing === undefined) return false;
+  frame.body = frame.growing.upTo(frame.grownTo);
+  frame.growing = undefined;
+  return true;
+}
+
 /** Nothing more can be added to a notice, or to a frame that grows: it is about to be written. */
 export function seal(frame: QueuedFrame): void {
-  if (frame.growing !== undefined) {
-    frame.body = frame.growing.upTo(frame.grownTo);
-    frame.growing = undefined;
-  }
+  stopGrowing(frame);
   if (frame.notice === undefined) return;
   frame.body = frame.notice.encode();
   frame.notice = undefined;
