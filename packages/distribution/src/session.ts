@@ -38,9 +38,10 @@ export interface Session {
 }
 
 /**
- * Messages of the data lane that a session took: a frame is one, but for a block, of messages or of publications, which is all that are in it. While it is up, `queued` less `written` are waiting. When it is
- * down, `queued` is `written` and `dropped` and `uncertain`. The peer has at most those that are written or
- * uncertain, in the order of their flows, without a gap: what is lost of a flow is its end.
+ * Messages of the data lane that a session took: a frame is one, but for a block, of messages or of publications, which is
+ * all that are in it. While it is up, `queued` less `written` are waiting. When it is down, `queued` is `written` and
+ * `dropped` and `uncertain`. The peer has at most those that are written or uncertain, in the order of their flows,
+ * without a gap: what is lost of a flow is its end.
  */
 export interface DataTraffic {
   readonly queued: number;
