@@ -2,6 +2,9 @@
  * Frames of many senders that wait for one peer, taken fairly: the frames of one flow, which is what one process
  * sends, keep their order; flows take turns, a quantum of bytes at a time, however much each has queued. A frame
  * that is longer than a fragment may be comes in pieces, and its flow takes turns between them.
+ *
+ * A frame that grows stops when another comes behind it in its flow, and is moved to where it takes no more memory than it
+ * is paid for (`packed-memory.ts`).
  */
 import { inOnePiece } from '@liminal-node/scheduler';
 import { Fifo } from './fifo.js';
